@@ -1,0 +1,2 @@
+//! Under construction: see the crate description.
+fn main() {}
