@@ -1,0 +1,42 @@
+//! What the log keeps of a fact, whatever the fact says.
+//!
+//! A record has an *open* part (ids, outcome, the inputs of verdicts) that every fold reads, a *private*
+//! part (what could name a person) that a later key can seal, and two long texts that repeat from click to
+//! click (user agent, referrer) that a journal may keep in a dictionary.
+//! Always true: a record's meaning depends on `kind` and `version` alone, so an old one stays readable.
+//! Not here: what the bytes mean (see [`crate::fact`]), how they lie on disk (the journal).
+
+use crate::click_id::ClickId;
+use crate::ids::{Position, TenantId, UnixMs};
+
+/// A fact as bytes, before it has a place in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// Whose fact it is; decides the partition.
+    pub tenant: TenantId,
+    /// When it happened, by the clock of the node that wrote it.
+    pub at: UnixMs,
+    /// Which kind of fact: a [`crate::fact::Kind`] as a number.
+    pub kind: u8,
+    /// Version of the encoding of this kind.
+    pub version: u8,
+    /// The click that this record *is* (a `clicked` fact): the click index finds the record by it.
+    pub click_id: Option<ClickId>,
+    /// Ids, versions, outcome, inputs of verdicts.
+    pub open: &'a [u8],
+    /// Number of the key that seals `private`; 0 = clear.
+    pub private_key: u8,
+    /// What could name a person.
+    pub private: &'a [u8],
+    /// User agent and referrer, empty where there is none.
+    pub texts: [&'a str; 2],
+}
+
+/// A fact in the log: its bytes and its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Logged<'a> {
+    /// Where it stands.
+    pub position: Position,
+    /// What it is.
+    pub record: Record<'a>,
+}
