@@ -1,7 +1,13 @@
 //! The pure domain of Weir. No clock, no source of chance, no runtime, no I/O: time, random draws and
 //! look-ups come in as arguments; facts and decisions come out.
 
+mod as_text;
+pub use as_text::UnknownWord;
+
+pub mod caps;
+pub mod catalog;
 pub mod click_id;
+pub mod fact;
 pub mod ids;
 pub mod money;
 pub mod record;

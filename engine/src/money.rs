@@ -154,6 +154,8 @@ impl fmt::Display for Currency {
     }
 }
 
+crate::as_text::serde_as_text!(Micros, Percent, Currency);
+
 #[cfg(test)]
 mod tests {
     use super::*;

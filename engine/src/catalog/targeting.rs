@@ -1,0 +1,68 @@
+//! Conditions on a visitor: which clicks an offer takes, which clicks a flow is for.
+//!
+//! Always true: an empty targeting matches everybody; within one condition `exclude` wins over `include`;
+//! all conditions must hold. Not here: how they are evaluated (see [`crate::routing`]).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A condition on one property: listed words, compared without case.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Condition {
+    /// Matches only these; empty = any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub include: Vec<String>,
+    /// Never matches these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<String>,
+}
+
+/// A range of versions such as `12.1`; an unknown version is in no range.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VersionRange {
+    /// Least version, inclusive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<String>,
+    /// Greatest version, inclusive in the parts it names (`12` includes 12.4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<String>,
+}
+
+/// Conditions on a visitor and a click.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Targeting {
+    /// ISO 3166 country codes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<Condition>,
+    /// Device types: desktop, mobile, tablet, …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<Condition>,
+    /// Operating systems by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub os: Option<Condition>,
+    /// Version of the operating system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub os_version: Option<VersionRange>,
+    /// Browsers by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub browser: Option<Condition>,
+    /// Version of the browser.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub browser_version: Option<VersionRange>,
+    /// Language tags; `en` matches `en-gb`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<Condition>,
+    /// Affiliates by id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub affiliate: Option<Condition>,
+    /// The `source` parameter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Condition>,
+    /// Sub-ids by number, `"1"` to `"20"`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub sub: BTreeMap<String, Condition>,
+}
