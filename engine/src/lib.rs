@@ -9,5 +9,8 @@ pub mod catalog;
 pub mod click_id;
 pub mod fact;
 pub mod ids;
+pub mod judge;
+pub mod ledger;
 pub mod money;
 pub mod record;
+pub mod rollup;

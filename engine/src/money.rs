@@ -124,6 +124,25 @@ impl Currency {
     /// The active ISO 4217 codes that name money (funds, metals and test codes are left out).
     const KNOWN: &'static str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG";
 
+    /// The US dollar.
+    pub const USD: Self = Self(*b"USD");
+    /// The euro.
+    pub const EUR: Self = Self(*b"EUR");
+
+    /// A code that was checked when it was stored: three upper-case letters, else `None`.
+    #[must_use]
+    pub fn from_stored(code: [u8; 3]) -> Option<Self> {
+        code.iter()
+            .all(u8::is_ascii_uppercase)
+            .then_some(Self(code))
+    }
+
+    /// The code as bytes.
+    #[must_use]
+    pub fn code(&self) -> [u8; 3] {
+        self.0
+    }
+
     /// The code as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -44,17 +44,13 @@ fn first_rules() -> u32 {
 
 words! {
     /// Whether an entity without a life cycle of its own is in use.
+    #[derive(Default)]
     Liveness {
         /// In use.
+        #[default]
         Active = 1 "active",
         /// Kept for history; refuses new use.
         Archived = 2 "archived",
-    }
-}
-
-impl Default for Liveness {
-    fn default() -> Self {
-        Self::Active
     }
 }
 
@@ -420,19 +416,15 @@ fn reject() -> OverCap {
 
 words! {
     /// What the `Referrer-Policy` of a redirect is.
+    #[derive(Default)]
     ReferrerPolicy {
         /// The browser's own choice.
+        #[default]
         Default = 1 "strict-origin-when-cross-origin",
         /// The destination learns the tracking domain only.
         Origin = 2 "origin",
         /// The destination learns nothing.
         NoReferrer = 3 "no-referrer",
-    }
-}
-
-impl Default for ReferrerPolicy {
-    fn default() -> Self {
-        Self::Default
     }
 }
 

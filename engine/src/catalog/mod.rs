@@ -7,6 +7,7 @@
 //! Not here: whether a change is allowed (see `propose`), the compiled form the click path reads (see
 //! [`crate::routing`]), secrets (only version numbers of derived tokens).
 
+mod checkpoint;
 mod entities;
 mod targeting;
 

@@ -216,7 +216,7 @@ impl ClickCore {
         e.varint(self.config_version);
         if let Some(cost) = self.cost {
             e.signed(cost.amount.0);
-            e.raw(cost.currency.as_str().as_bytes());
+            e.raw(&cost.currency.code());
         }
         e.raw(&[self.outcome.code(), self.reason.code()]);
         e.text(&detail.link);
@@ -314,8 +314,7 @@ impl Sent {
 impl Paid {
     fn read(d: &mut Decoder<'_>) -> Result<Self, Malformed> {
         let amount = Micros(d.signed()?);
-        let code = d.array::<3>()?;
-        let currency = std::str::from_utf8(&code).ok().and_then(|c| c.parse().ok());
+        let currency = Currency::from_stored(d.array()?);
         Ok(Self {
             amount,
             currency: currency.ok_or(Malformed("unknown currency"))?,
