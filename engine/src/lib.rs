@@ -12,5 +12,7 @@ pub mod ids;
 pub mod judge;
 pub mod ledger;
 pub mod money;
+pub mod ports;
 pub mod record;
+pub mod report;
 pub mod rollup;

@@ -40,3 +40,67 @@ pub struct Logged<'a> {
     /// What it is.
     pub record: Record<'a>,
 }
+
+/// A fact of the log that owns its bytes: what a look-up gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnedRecord {
+    /// See [`Logged::position`].
+    pub position: Position,
+    /// See [`Record::tenant`].
+    pub tenant: TenantId,
+    /// See [`Record::at`].
+    pub at: UnixMs,
+    /// See [`Record::kind`].
+    pub kind: u8,
+    /// See [`Record::version`].
+    pub version: u8,
+    /// See [`Record::click_id`].
+    pub click_id: Option<ClickId>,
+    /// See [`Record::open`].
+    pub open: Vec<u8>,
+    /// See [`Record::private_key`].
+    pub private_key: u8,
+    /// See [`Record::private`].
+    pub private: Vec<u8>,
+    /// See [`Record::texts`].
+    pub texts: [String; 2],
+}
+
+impl OwnedRecord {
+    /// The fact as a reader of the log sees it.
+    #[must_use]
+    pub fn logged(&self) -> Logged<'_> {
+        Logged {
+            position: self.position,
+            record: Record {
+                tenant: self.tenant,
+                at: self.at,
+                kind: self.kind,
+                version: self.version,
+                click_id: self.click_id,
+                open: &self.open,
+                private_key: self.private_key,
+                private: &self.private,
+                texts: [&self.texts[0], &self.texts[1]],
+            },
+        }
+    }
+}
+
+impl From<Logged<'_>> for OwnedRecord {
+    fn from(logged: Logged<'_>) -> Self {
+        let record = logged.record;
+        Self {
+            position: logged.position,
+            tenant: record.tenant,
+            at: record.at,
+            kind: record.kind,
+            version: record.version,
+            click_id: record.click_id,
+            open: record.open.to_vec(),
+            private_key: record.private_key,
+            private: record.private.to_vec(),
+            texts: record.texts.map(str::to_owned),
+        }
+    }
+}
