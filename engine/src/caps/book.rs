@@ -44,46 +44,58 @@ impl CapBook {
         self.used.get(&place).copied().unwrap_or(0)
     }
 
-    /// Uses `units` (or gives them back, when negative). A closed period stays closed: nothing is given
-    /// back to a counter that is no longer kept.
-    pub fn add(&mut self, place: Place, units: i64) {
-        match self.used.get_mut(&place) {
-            Some(used) => *used += units,
-            None if units > 0 => self.begin(place, units),
-            None => {}
+    /// Uses `units` (or gives them back, when negative) and says what is used then. A closed period stays
+    /// closed: nothing is counted, and `None` said, for a counter that is no longer kept.
+    pub fn add(&mut self, place: Place, units: i64) -> Option<i64> {
+        if let Some(used) = self.used.get_mut(&place) {
+            *used += units;
+            return Some(*used);
         }
+        (units > 0 && self.begin(place, units)).then_some(units)
     }
 
-    /// Starts a counter and forgets all but the one before it.
-    fn begin(&mut self, place: Place, units: i64) {
-        let of_cap = Place {
-            from: UnixMs(0),
-            ..place
-        }..=Place {
-            from: UnixMs(u64::MAX),
-            ..place
-        };
-        let newest: Vec<Place> = self.used.range(of_cap).map(|(p, _)| *p).collect();
-        if newest.len() >= 2 && newest[0].from > place.from {
-            return;
+    /// Starts a counter, unless it is older than the two that are kept of its cap.
+    fn begin(&mut self, place: Place, units: i64) -> bool {
+        let kept = self.periods_of(place.cap);
+        if kept.len() >= 2 && kept[0].from > place.from {
+            return false;
         }
         self.used.insert(place, units);
-        if newest.len() >= 2 {
-            self.used.remove(&newest[0]);
+        if kept.len() >= 2 {
+            self.used.remove(&kept[0]);
         }
+        true
     }
 
-    /// Counters in order, for a checkpoint.
+    /// The counters kept of a cap, oldest first.
+    fn periods_of(&self, cap: u64) -> Vec<Place> {
+        let all = Place {
+            cap,
+            from: UnixMs(0),
+        }..=Place {
+            cap,
+            from: UnixMs(u64::MAX),
+        };
+        self.used.range(all).map(|(place, _)| *place).collect()
+    }
+
+    /// Counters in order.
     pub fn entries(&self) -> impl Iterator<Item = (Place, i64)> + '_ {
         self.used.iter().map(|(place, used)| (*place, *used))
     }
 
-    /// The counters of a checkpoint.
+    /// The book of all counters that there ever were: of each cap the newest two are kept.
     #[must_use]
     pub fn from_entries(entries: impl IntoIterator<Item = (Place, i64)>) -> Self {
-        Self {
-            used: entries.into_iter().collect(),
+        let mut book = Self::default();
+        for (place, used) in entries {
+            book.used.insert(place, used);
+            let kept = book.periods_of(place.cap);
+            if kept.len() > 2 {
+                book.used.remove(&kept[0]);
+            }
         }
+        book
     }
 }
 
@@ -108,7 +120,7 @@ mod tests {
         book.add(day(1), 5);
         assert_eq!(book.used(day(1)), 0, "closed");
         assert_eq!((book.used(day(2)), book.used(day(3))), (1, 1));
-        let copy = CapBook::from_entries(book.entries());
-        assert_eq!(copy, book);
+        let all = [(day(1), 2), (day(2), 1), (day(3), 1)];
+        assert_eq!(CapBook::from_entries(all), book);
     }
 }

@@ -7,7 +7,6 @@
 //! Not here: whether a change is allowed (see `propose`), the compiled form the click path reads (see
 //! [`crate::routing`]), secrets (only version numbers of derived tokens).
 
-mod checkpoint;
 mod entities;
 mod targeting;
 
@@ -22,6 +21,7 @@ pub use self::targeting::{Condition, Targeting, VersionRange};
 use crate::ids::{
     AdvertiserId, AffiliateId, ApiKeyId, CampaignId, DomainId, OfferId, TenantId, UnixMs,
 };
+use crate::ports::EntityRow;
 
 /// An entity with what the log says about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,6 +162,28 @@ impl Catalog {
     /// # Errors
     /// [`UnreadableBody`] when the body is not an entity of its kind; nothing is changed then.
     pub fn apply(&mut self, change: &Change, at: UnixMs) -> Result<(), UnreadableBody> {
+        self.put(change, at, at)?;
+        self.config_version += 1;
+        Ok(())
+    }
+
+    /// Puts an entity as a store keeps it: after all its changes.
+    ///
+    /// # Errors
+    /// [`UnreadableBody`] when the body is not an entity of its kind; nothing is changed then.
+    pub fn restore(&mut self, row: &EntityRow) -> Result<(), UnreadableBody> {
+        self.put(&row.change, row.created_at, row.updated_at)?;
+        self.config_version += u64::from(row.change.version);
+        Ok(())
+    }
+
+    fn put(
+        &mut self,
+        change: &Change,
+        created_at: UnixMs,
+        updated_at: UnixMs,
+    ) -> Result<(), UnreadableBody> {
+        let at = (created_at, updated_at);
         let n = change.key.number;
         match change.key.kind {
             EntityKind::Tenant => {
@@ -178,7 +200,6 @@ impl Catalog {
             EntityKind::Domain => put(&mut self.domains, n, change, at)?,
             EntityKind::ApiKey => put(&mut self.api_keys, n, change, at)?,
         }
-        self.config_version += 1;
         self.last_number = self.last_number.max(self.greatest_number_in(change));
         Ok(())
     }
@@ -196,12 +217,12 @@ impl Catalog {
     }
 }
 
-/// Puts the entity of `change` under `key`, keeping when it was first made.
+/// Puts the entity of `change` under `key`, keeping when it was first made. Times: first made, this version.
 fn put<K: Ord, T: DeserializeOwned>(
     entities: &mut BTreeMap<K, Arc<Versioned<T>>>,
     key: K,
     change: &Change,
-    at: UnixMs,
+    (created_at, updated_at): (UnixMs, UnixMs),
 ) -> Result<(), UnreadableBody> {
     let body = T::deserialize(&change.body).map_err(|source| UnreadableBody {
         kind: change.key.kind,
@@ -209,11 +230,11 @@ fn put<K: Ord, T: DeserializeOwned>(
         version: change.version,
         source,
     })?;
-    let created_at = entities.get(&key).map_or(at, |old| old.created_at);
+    let created_at = entities.get(&key).map_or(created_at, |old| old.created_at);
     let entity = Versioned {
         version: change.version,
         created_at,
-        updated_at: at,
+        updated_at,
         body,
     };
     entities.insert(key, Arc::new(entity));

@@ -17,7 +17,7 @@ mod verdict;
 
 pub use self::attribution::Evidence;
 pub use self::conversion::{Conversion, ConversionReason, Identity, Outcome, Rule, Verdict};
-pub use self::state::{CheckpointError, Part, TenantState};
+pub use self::state::TenantState;
 pub use self::uniqueness::{Fingerprint, Uniqueness, WINDOW_MS};
 use crate::catalog::Change;
 use crate::fact::{ClickCore, ConversionStatus, ReceivedId};

@@ -1,12 +1,14 @@
-//! What a tenant's verdicts depend on, and its checkpoint.
+//! What a tenant's verdicts depend on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use super::uniqueness::{Fingerprint, Uniqueness};
+use serde::Deserialize;
+
+use super::uniqueness::Uniqueness;
 use super::{JudgedClick, Judgement};
 use crate::caps::{CapBook, CapRule, CapSubject, Period, Place};
-use crate::catalog::{CapMetric, Catalog, Change, UnreadableBody};
-use crate::fact::{ClickCore, Decoder, Encoder, Malformed};
+use crate::catalog::{CapMetric, Catalog, Change, EntityKind, Tenant, UnreadableBody};
+use crate::fact::{ClickCore, Sent};
 use crate::ids::{TenantId, UnixMs};
 use crate::money::Currency;
 
@@ -19,7 +21,7 @@ pub struct TenantState {
     pub(super) caps: CapBook,
     pub(super) uniqueness: Uniqueness,
     rules: CompiledCaps,
-    dirty: Dirty,
+    touched: BTreeMap<Place, i64>,
 }
 
 /// Caps made ready, by offer and by terms; rebuilt when the configuration changes.
@@ -45,50 +47,6 @@ impl Counted {
     }
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Dirty {
-    catalog: bool,
-    caps: bool,
-    uniqueness: bool,
-}
-
-/// One part of a tenant's checkpoint; only the parts that changed are written again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Part {
-    /// The entities.
-    Catalog,
-    /// The counters of caps.
-    Caps,
-    /// The unique clicks.
-    Uniqueness,
-}
-
-impl Part {
-    /// All parts.
-    pub const ALL: [Self; 3] = [Self::Catalog, Self::Caps, Self::Uniqueness];
-
-    /// Its name in the store.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Catalog => "catalog",
-            Self::Caps => "caps",
-            Self::Uniqueness => "uniqueness",
-        }
-    }
-}
-
-/// A checkpoint cannot be used: the state is folded from the log instead.
-#[derive(Debug, thiserror::Error)]
-pub enum CheckpointError {
-    /// Bytes of another format.
-    #[error("checkpoint cannot be read")]
-    Malformed(#[from] Malformed),
-    /// An entity that this build cannot read.
-    #[error("checkpoint holds an entity that cannot be read")]
-    Entity(#[from] UnreadableBody),
-}
-
 impl TenantState {
     /// The state before a tenant's first fact.
     #[must_use]
@@ -99,7 +57,7 @@ impl TenantState {
             caps: CapBook::default(),
             uniqueness: Uniqueness::default(),
             rules: CompiledCaps::default(),
-            dirty: Dirty::default(),
+            touched: BTreeMap::new(),
         }
     }
 
@@ -122,20 +80,14 @@ impl TenantState {
     pub fn judge_config(&mut self, change: &Change, at: UnixMs) -> Result<(), UnreadableBody> {
         self.catalog.apply(change, at)?;
         self.rules.by_owner.clear();
-        self.dirty.catalog = true;
+        self.refold_config(change);
         Ok(())
     }
 
     /// Judges a click.
     pub fn judge_click(&mut self, click: &ClickCore) -> JudgedClick {
-        let counts = click.is_valid() && !click.is_test;
-        let mut is_unique = false;
-        if let (true, Some(sent)) = (counts, click.sent) {
-            let capacity = self.tenant_settings().1;
-            is_unique = self
-                .uniqueness
-                .judge(click.visitor, sent.offer, click.at, capacity);
-            self.dirty.uniqueness |= is_unique;
+        let is_unique = self.is_unique(click);
+        if let (true, Some(sent)) = (click.is_valid() && !click.is_test, click.sent) {
             let subject = CapSubject {
                 offer: sent.offer,
                 affiliate: click.affiliate,
@@ -143,14 +95,24 @@ impl TenantState {
             };
             self.count_click(subject, click.at);
         }
+        self.judged(click, is_unique)
+    }
+
+    /// Whether a click is the visitor's unique one on the offer it was sent to.
+    fn is_unique(&mut self, click: &ClickCore) -> bool {
+        let counts = click.is_valid() && !click.is_test;
+        let judge = |sent: Sent| self.uniqueness.judge(click.visitor, sent.offer, click.at);
+        click.sent.filter(|_| counts).is_some_and(judge)
+    }
+
+    fn judged(&self, click: &ClickCore, is_unique: bool) -> JudgedClick {
         let offer = click
             .sent
             .and_then(|sent| self.catalog.offers.get(&sent.offer));
-        let currency = offer.map_or_else(|| self.tenant_settings().0, |o| o.body.currency);
         JudgedClick {
             click: *click,
             is_unique,
-            currency,
+            currency: offer.map_or_else(|| self.currency(), |o| o.body.currency),
         }
     }
 
@@ -175,8 +137,9 @@ impl TenantState {
 
     /// Uses `units` of a counter, or gives them back.
     pub(super) fn use_place(&mut self, place: Place, units: i64) {
-        self.caps.add(place, units);
-        self.dirty.caps = true;
+        if let Some(used) = self.caps.add(place, units) {
+            self.touched.insert(place, used);
+        }
     }
 
     /// What is used of a counter.
@@ -244,107 +207,62 @@ impl TenantState {
             .collect()
     }
 
-    /// The tenant's currency and its capacity of fingerprints.
-    pub(super) fn tenant_settings(&self) -> (Currency, u32) {
-        self.catalog.tenant.as_ref().map_or(
-            (Currency::USD, crate::catalog::default_uniqueness_capacity()),
-            |t| (t.body.currency, t.body.uniqueness_capacity),
-        )
+    /// The tenant's own currency.
+    pub(super) fn currency(&self) -> Currency {
+        let tenant = self.catalog.tenant.as_ref();
+        tenant.map_or(Currency::USD, |t| t.body.currency)
     }
 }
 
-/// The checkpoint.
+/// What the store keeps of the state.
 impl TenantState {
-    /// The parts that changed since the last call, as bytes.
-    pub fn take_dirty_parts(&mut self) -> Vec<(Part, Vec<u8>)> {
-        let dirty = std::mem::take(&mut self.dirty);
-        let is_dirty = |part: &Part| match part {
-            Part::Catalog => dirty.catalog,
-            Part::Caps => dirty.caps,
-            Part::Uniqueness => dirty.uniqueness,
-        };
-        Part::ALL
-            .into_iter()
-            .filter(is_dirty)
-            .map(|part| (part, self.part_bytes(part)))
-            .collect()
-    }
-
-    /// Whether anything changed since the last [`Self::take_dirty_parts`].
+    /// The state at the stored offset: the catalog and the counters are rows of the store; the unique
+    /// clicks are a checkpoint, refolded from its place by [`Self::refold_click`].
     #[must_use]
-    pub fn is_dirty(&self) -> bool {
-        self.dirty.catalog || self.dirty.caps || self.dirty.uniqueness
-    }
-
-    /// Says that the parts handed out last were not stored.
-    pub fn mark_all_dirty(&mut self) {
-        self.dirty = Dirty {
-            catalog: true,
-            caps: true,
-            uniqueness: true,
-        };
-    }
-
-    fn part_bytes(&self, part: Part) -> Vec<u8> {
-        let mut out = Vec::new();
-        let mut e = Encoder(&mut out);
-        match part {
-            Part::Catalog => self.catalog.write(&mut e),
-            Part::Caps => {
-                for (place, used) in self.caps.entries() {
-                    e.varint(place.cap);
-                    e.varint(place.from.0);
-                    e.signed(used);
-                }
-            }
-            Part::Uniqueness => {
-                e.varint(self.uniqueness.evicted());
-                for (fingerprint, at) in self.uniqueness.entries() {
-                    e.raw(&fingerprint.0.to_le_bytes());
-                    e.varint(at.0);
-                }
-            }
-        }
-        out
-    }
-
-    /// Restores the parts of a checkpoint; parts that are missing stay empty.
-    ///
-    /// # Errors
-    /// [`CheckpointError`] when a part cannot be read: fold from the log instead.
     pub fn restore(
         tenant: TenantId,
-        parts: impl IntoIterator<Item = (Part, Vec<u8>)>,
-    ) -> Result<Self, CheckpointError> {
-        let mut state = Self::new(tenant);
-        for (part, bytes) in parts {
-            let mut d = Decoder(&bytes);
-            match part {
-                Part::Catalog => state.catalog = Catalog::read(&mut d)?,
-                Part::Caps => {
-                    let mut entries = Vec::new();
-                    while !d.is_empty() {
-                        let place = Place {
-                            cap: d.varint()?,
-                            from: UnixMs(d.varint()?),
-                        };
-                        entries.push((place, d.signed()?));
-                    }
-                    state.caps = CapBook::from_entries(entries);
-                }
-                Part::Uniqueness => {
-                    let evicted = d.varint()?;
-                    let mut entries = Vec::new();
-                    while !d.is_empty() {
-                        let fingerprint = Fingerprint(u64::from_le_bytes(d.array()?));
-                        entries.push((fingerprint, UnixMs(d.varint()?)));
-                    }
-                    state.uniqueness = Uniqueness::from_entries(entries, evicted);
-                }
-            }
+        catalog: Catalog,
+        counters: impl IntoIterator<Item = (Place, i64)>,
+        uniqueness: Uniqueness,
+    ) -> Self {
+        Self {
+            catalog,
+            caps: CapBook::from_entries(counters),
+            uniqueness,
+            ..Self::new(tenant)
         }
-        Ok(state)
     }
+
+    /// Folds a click again whose effects are stored: only the unique clicks have not seen it.
+    pub fn refold_click(&mut self, click: &ClickCore) -> JudgedClick {
+        let is_unique = self.is_unique(click);
+        self.judged(click, is_unique)
+    }
+
+    /// Folds a configuration change again whose effects are stored.
+    pub fn refold_config(&mut self, change: &Change) {
+        if let Some(capacity) = capacity_in(change) {
+            self.uniqueness.set_capacity(capacity);
+        }
+    }
+
+    /// Counters that changed since the last call, as they stand.
+    pub fn take_touched(&mut self) -> Vec<(Place, i64)> {
+        std::mem::take(&mut self.touched).into_iter().collect()
+    }
+
+    /// The unique clicks, for a checkpoint.
+    #[must_use]
+    pub fn uniqueness(&self) -> &Uniqueness {
+        &self.uniqueness
+    }
+}
+
+/// The capacity of fingerprints that a change sets, if it is one of the tenant's own settings.
+fn capacity_in(change: &Change) -> Option<u32> {
+    let is_own = change.key.kind == EntityKind::Tenant && change.key.number == 0;
+    let body = is_own.then(|| Tenant::deserialize(&change.body).ok())??;
+    Some(body.uniqueness_capacity)
 }
 
 impl From<JudgedClick> for Judgement {

@@ -9,6 +9,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use siphasher::sip::SipHasher24;
 
+use crate::fact::{Decoder, Encoder, Malformed};
 use crate::ids::UnixMs;
 
 /// How long a unique click keeps others from being unique: 24 hours.
@@ -48,44 +49,75 @@ impl Hasher for AlreadyHashed {
 }
 
 /// The unique clicks of the last 24 hours.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Uniqueness {
-    by_fingerprint: HashMap<Fingerprint, UnixMs, BuildHasherDefault<AlreadyHashed>>,
+    /// When each fingerprint was last unique, and which entry of the queue says so.
+    by_fingerprint: HashMap<Fingerprint, (UnixMs, u64), BuildHasherDefault<AlreadyHashed>>,
     in_order: VecDeque<(Fingerprint, UnixMs)>,
+    /// Number of the first entry of the queue.
+    first: u64,
     evicted: u64,
+    capacity: u32,
+}
+
+impl Default for Uniqueness {
+    fn default() -> Self {
+        Self {
+            by_fingerprint: HashMap::default(),
+            in_order: VecDeque::new(),
+            first: 0,
+            evicted: 0,
+            capacity: crate::catalog::default_uniqueness_capacity(),
+        }
+    }
 }
 
 impl Uniqueness {
     /// Whether a click at `at` is unique; if it is, it is remembered. `visitor` is the hash under today's
     /// and under yesterday's key.
-    pub fn judge(&mut self, visitor: [u64; 2], offer: u32, at: UnixMs, capacity: u32) -> bool {
+    pub fn judge(&mut self, visitor: [u64; 2], offer: u32, at: UnixMs) -> bool {
         let [today, yesterday] = visitor.map(|v| Fingerprint::of(v, offer));
-        self.forget(at, capacity);
+        self.forget(at);
         let is_seen = [today, yesterday].iter().any(|f| {
             self.by_fingerprint
                 .get(f)
-                .is_some_and(|&seen| at.since(seen) < WINDOW_MS)
+                .is_some_and(|&(seen, _)| at.since(seen) < WINDOW_MS)
         });
         if is_seen {
             return false;
         }
-        if self.by_fingerprint.insert(today, at).is_some() {
-            // Seen longer ago than the window: its old place in the order is void.
-            self.in_order.retain(|(f, _)| *f != today);
-        }
-        self.in_order.push_back((today, at));
+        self.remember(today, at);
         true
     }
 
-    fn forget(&mut self, at: UnixMs, capacity: u32) {
+    /// From the next click on, at most so many entries are kept.
+    pub fn set_capacity(&mut self, capacity: u32) {
+        self.capacity = capacity;
+    }
+
+    fn remember(&mut self, fingerprint: Fingerprint, at: UnixMs) {
+        let number = self.first + self.in_order.len() as u64;
+        self.by_fingerprint.insert(fingerprint, (at, number));
+        self.in_order.push_back((fingerprint, at));
+    }
+
+    fn forget(&mut self, at: UnixMs) {
         while let Some(&(fingerprint, seen)) = self.in_order.front() {
             let is_old = at.since(seen) >= WINDOW_MS;
-            if !is_old && self.in_order.len() < capacity.max(1) as usize {
+            if !is_old && self.in_order.len() < self.capacity.max(1) as usize {
                 break;
             }
-            self.evicted += u64::from(!is_old);
+            // A later entry of the same visitor makes this one void: it is not what the table says.
+            if self
+                .by_fingerprint
+                .get(&fingerprint)
+                .is_some_and(|e| e.1 == self.first)
+            {
+                self.by_fingerprint.remove(&fingerprint);
+                self.evicted += u64::from(!is_old);
+            }
             self.in_order.pop_front();
-            self.by_fingerprint.remove(&fingerprint);
+            self.first += 1;
         }
     }
 
@@ -95,23 +127,43 @@ impl Uniqueness {
         self.evicted
     }
 
-    /// Entries in log order, for a checkpoint.
-    pub fn entries(&self) -> impl ExactSizeIterator<Item = (Fingerprint, UnixMs)> + '_ {
-        self.in_order.iter().copied()
+    /// Entries kept, void ones included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.in_order.len()
+    }
+
+    /// Whether nothing is remembered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.in_order.is_empty()
+    }
+
+    /// Writes the table for a checkpoint: capacity, evictions, then each entry in log order.
+    pub fn write(&self, e: &mut Encoder<'_>) {
+        e.varint(u64::from(self.capacity));
+        e.varint(self.evicted);
+        for (fingerprint, at) in &self.in_order {
+            e.raw(&fingerprint.0.to_le_bytes());
+            e.varint(at.0);
+        }
     }
 
     /// The table of a checkpoint.
-    #[must_use]
-    pub fn from_entries(
-        entries: impl IntoIterator<Item = (Fingerprint, UnixMs)>,
-        evicted: u64,
-    ) -> Self {
-        let in_order: VecDeque<_> = entries.into_iter().collect();
-        Self {
-            by_fingerprint: in_order.iter().copied().collect(),
-            in_order,
-            evicted,
+    ///
+    /// # Errors
+    /// [`Malformed`] for anything but what [`Self::write`] wrote.
+    pub fn read(d: &mut Decoder<'_>) -> Result<Self, Malformed> {
+        let mut table = Self {
+            capacity: d.number()?,
+            evicted: d.varint()?,
+            ..Self::default()
+        };
+        while !d.is_empty() {
+            let fingerprint = Fingerprint(u64::from_le_bytes(d.array()?));
+            table.remember(fingerprint, UnixMs(d.varint()?));
         }
+        Ok(table)
     }
 }
 
@@ -124,7 +176,7 @@ mod tests {
     #[test]
     fn the_window_does_not_slide_and_a_rotated_key_leaves_no_hole() {
         let mut table = Uniqueness::default();
-        let mut judge = |visitor, hours| table.judge(visitor, 1, UnixMs(hours * HOUR), 100);
+        let mut judge = |visitor, hours| table.judge(visitor, 1, UnixMs(hours * HOUR));
         assert!(judge([11, 10], 22), "first");
         assert!(
             !judge([12, 11], 25),
@@ -136,22 +188,38 @@ mod tests {
             "24 h after the unique one, though a duplicate lies between"
         );
         assert!(!judge([12, 11], 47));
-        assert!(
-            table.judge([12, 11], 2, UnixMs(47 * HOUR), 100),
-            "another offer"
-        );
+        assert!(table.judge([12, 11], 2, UnixMs(47 * HOUR)), "another offer");
     }
 
     #[test]
     fn a_full_table_forgets_the_oldest_and_counts_it() {
         let mut table = Uniqueness::default();
+        table.set_capacity(4);
         for visitor in 0..10 {
-            assert!(table.judge([visitor, 99], 1, UnixMs(visitor), 4));
+            assert!(table.judge([visitor, 99], 1, UnixMs(visitor)));
         }
-        assert_eq!((table.entries().len(), table.evicted()), (4, 6));
-        assert!(table.judge([0, 99], 1, UnixMs(20), 4), "forgotten");
-        assert!(!table.judge([9, 99], 1, UnixMs(20), 4), "kept");
-        let copy = Uniqueness::from_entries(table.entries(), table.evicted());
-        assert!(copy.entries().eq(table.entries()));
+        assert_eq!((table.len(), table.evicted()), (4, 6));
+        assert!(table.judge([0, 99], 1, UnixMs(20)), "forgotten");
+        assert!(!table.judge([9, 99], 1, UnixMs(20)), "kept");
+        assert!(!table.judge([9, 99], 1, UnixMs(21)), "still");
+        let mut bytes = Vec::new();
+        table.write(&mut Encoder(&mut bytes));
+        let copy = Uniqueness::read(&mut Decoder(&bytes)).unwrap();
+        let mut again = Vec::new();
+        copy.write(&mut Encoder(&mut again));
+        assert_eq!(bytes, again);
+    }
+
+    #[test]
+    fn an_entry_that_a_later_one_made_void_takes_nothing_with_it() {
+        let mut table = Uniqueness::default();
+        assert!(table.judge([1, 99], 1, UnixMs(30 * HOUR)));
+        assert!(table.judge([2, 99], 1, UnixMs(HOUR)), "an earlier clock");
+        assert!(table.judge([2, 99], 1, UnixMs(31 * HOUR)), "30 h later");
+        assert!(
+            !table.judge([2, 99], 1, UnixMs(54 * HOUR)),
+            "both old entries went, the new one stays"
+        );
+        assert_eq!(table.evicted(), 0);
     }
 }

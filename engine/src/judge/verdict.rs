@@ -309,7 +309,7 @@ impl TenantState {
             sale_currency: None,
             payout: Micros::ZERO,
             revenue: Micros::ZERO,
-            currency: self.tenant_settings().0,
+            currency: self.currency(),
             rule: Rule::Offer {
                 offer: 0,
                 version: 0,
