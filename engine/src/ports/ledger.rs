@@ -40,9 +40,12 @@ pub struct PartitionState {
     pub next_offset: u64,
     /// Counts the owners; only the latest may commit.
     pub epoch: u64,
+    /// Facts below are in every actor's checkpoint; those from here to `next_offset` are refolded.
+    pub refold_from: u64,
 }
 
-/// A step of one partition: from `from` (compared) to `to` (set), under `epoch` (compared).
+/// A step of one partition: from `from` (compared) to `to` (set), under `epoch` (compared). `from` = `to` is a
+/// step in place, for checkpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Advance {
     /// Which partition.
@@ -53,6 +56,8 @@ pub struct Advance {
     pub to: u64,
     /// Under which epoch.
     pub epoch: u64,
+    /// When set: the checkpoints of this commit cover the partition up to here.
+    pub refold_from: Option<u64>,
 }
 
 /// An entity after a change, with its place in the log.
