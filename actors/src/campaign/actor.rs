@@ -1,0 +1,81 @@
+//! The ractor shell of a campaign.
+
+use std::sync::Arc;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use weir_engine::judge::Judged;
+use weir_engine::ports::{ActorKey, Checkpoint};
+
+use super::state::CampaignState;
+use crate::faults::Faults;
+use crate::generation::Generation;
+
+/// What a campaign actor starts with.
+pub(crate) struct CampaignArgs {
+    pub(crate) key: ActorKey,
+    pub(crate) state: CampaignState,
+    pub(crate) faults: Faults,
+    pub(crate) generation: Generation,
+}
+
+/// What a campaign actor is told and asked.
+pub(crate) enum CampaignMsg {
+    /// Judged facts of a window; `mine` are the indices of this campaign's.
+    Judged {
+        judged: Arc<Vec<Judged>>,
+        mine: Vec<u32>,
+    },
+    /// Its state, as a checkpoint that covers all facts below `folded_to`.
+    Checkpoint {
+        folded_to: u64,
+        reply: RpcReplyPort<Checkpoint>,
+    },
+    /// Its state, to be shown.
+    Show(RpcReplyPort<CampaignState>),
+}
+
+
+/// See the module.
+pub(crate) struct CampaignActor;
+
+impl Actor for CampaignActor {
+    type Msg = CampaignMsg;
+    type State = CampaignArgs;
+    type Arguments = CampaignArgs;
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<CampaignMsg>,
+        args: CampaignArgs,
+    ) -> Result<CampaignArgs, ActorProcessingErr> {
+        Ok(args)
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<CampaignMsg>,
+        message: CampaignMsg,
+        campaign: &mut CampaignArgs,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            CampaignMsg::Judged { judged, mine } => {
+                campaign.faults.strike("campaign");
+                for index in mine {
+                    campaign.state.fold(&judged[index as usize]);
+                }
+            }
+            CampaignMsg::Checkpoint { folded_to, reply } => {
+                campaign.state.pass(folded_to);
+                let checkpoint = Checkpoint {
+                    actor: campaign.key,
+                    folded_to: campaign.state.folded_to(),
+                    bytes: campaign.state.to_bytes(),
+                };
+                // Whoever asked may be gone: then the fold is being restarted and nobody needs it.
+                drop(reply.send(checkpoint));
+            }
+            CampaignMsg::Show(reply) => drop(reply.send(campaign.state.clone())),
+        }
+        Ok(())
+    }
+}

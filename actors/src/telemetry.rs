@@ -1,0 +1,20 @@
+//! Names of what the actors measure.
+
+/// Facts between a reader and the head of the log, by `reader`.
+pub const JOURNAL_LAG_FACTS: &str = "weir_journal_lag_facts";
+/// Conversions judged, by `outcome` and `reason`.
+pub const CONVERSIONS_TOTAL: &str = "weir_conversions_total";
+/// What was refused for want of room, by `reason`.
+pub const SHED_TOTAL: &str = "weir_shed_total";
+/// Restarts of the fold, by the kind of `actor` that failed.
+pub const RESTARTS_TOTAL: &str = "weir_fold_restarts_total";
+/// Facts that this build could not read.
+pub const UNREADABLE_FACTS_TOTAL: &str = "weir_unreadable_facts_total";
+/// Commits that were tried again.
+pub const COMMIT_RETRIES_TOTAL: &str = "weir_store_commit_retries_total";
+/// Campaign actors awake.
+pub const CAMPAIGNS_AWAKE: &str = "weir_campaigns_awake";
+/// Facts folded.
+pub const FOLDED_FACTS_TOTAL: &str = "weir_folded_facts_total";
+/// Unique clicks forgotten before their time, for want of capacity.
+pub const UNIQUENESS_EVICTIONS_TOTAL: &str = "weir_uniqueness_evictions_total";

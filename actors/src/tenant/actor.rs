@@ -1,0 +1,276 @@
+//! The ractor shell of a tenant: gathers evidence, has facts judged, hands on what follows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::sync::oneshot;
+use weir_engine::catalog::{Catalog, Change};
+use weir_engine::ids::{Position, TenantId, partition_of};
+use weir_engine::judge::{Judged, Judgement, TenantState, Uniqueness, Verdict};
+use weir_engine::fact::Decoder;
+use weir_engine::ports::{ActorKey, Checkpoint, EntityRow, PartitionState};
+
+use super::campaigns::Campaigns;
+use super::evidence;
+use super::fold::TenantFold;
+use super::writer::{Propose, SetStatus, Writer};
+use crate::campaign::CampaignState;
+use crate::faults::Faults;
+use crate::generation::Generation;
+use crate::ports::Ports;
+use crate::projection::ProjectionMsg;
+use crate::routes::TenantRoutes;
+use crate::telemetry;
+use crate::verdicts::Verdicts;
+use crate::window::{Effects, FactAt, Progress};
+
+/// What a tenant actor starts with.
+pub(crate) struct TenantArgs {
+    pub(crate) tenant: TenantId,
+    pub(crate) catalog: Catalog,
+    /// Where the store is in the tenant's partition.
+    pub(crate) partition: PartitionState,
+    pub(crate) ports: Ports,
+    pub(crate) projection: ActorRef<ProjectionMsg>,
+    pub(crate) verdicts: Arc<Verdicts>,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) routes: TenantRoutes,
+    pub(crate) idle_after: Duration,
+    pub(crate) faults: Faults,
+    pub(crate) generation: Generation,
+}
+
+/// What a tenant actor is told and asked.
+pub(crate) enum TenantMsg {
+    /// Facts of a window.
+    Facts { window: u64, facts: Vec<FactAt> },
+    /// Send checkpoints with this window.
+    Checkpoint { window: u64 },
+    /// The fold has reached the head of the log.
+    AtHead,
+    /// Look for idle campaigns.
+    Tick,
+    /// Change the configuration.
+    Propose(Propose),
+    /// Change a conversion's status.
+    SetStatus(SetStatus),
+    /// The state of a campaign, to be shown.
+    Show {
+        campaign: u32,
+        reply: oneshot::Sender<CampaignState>,
+    },
+}
+
+pub(crate) struct TenantShell {
+    args: TenantArgs,
+    fold: TenantFold,
+    campaigns: Campaigns,
+    writer: Writer,
+    folded_to: u64,
+    evictions: u64,
+}
+
+/// See the module.
+pub(crate) struct TenantActor;
+
+impl Actor for TenantActor {
+    type Msg = TenantMsg;
+    type State = TenantShell;
+    type Arguments = TenantArgs;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<TenantMsg>,
+        args: TenantArgs,
+    ) -> Result<TenantShell, ActorProcessingErr> {
+        myself.send_interval(args.idle_after.max(Duration::from_millis(10)) / 2, || {
+            TenantMsg::Tick
+        });
+        let fold = restore(&args).await?;
+        let (ports, faults, generation) = (
+            args.ports.clone(),
+            args.faults.clone(),
+            args.generation.clone(),
+        );
+        Ok(TenantShell {
+            campaigns: Campaigns::new(args.tenant, ports, faults, generation),
+            writer: Writer::new(args.tenant, args.ports.clone(), Arc::clone(&args.progress)),
+            folded_to: 0,
+            evictions: fold.state.uniqueness().evicted(),
+            fold,
+            args,
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<TenantMsg>,
+        message: TenantMsg,
+        shell: &mut TenantShell,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            TenantMsg::Facts { window, facts } => {
+                shell.args.faults.strike("tenant");
+                shell.facts(&myself, window, facts).await?;
+            }
+            TenantMsg::Checkpoint { window } => shell.checkpoint(window).await?,
+            TenantMsg::AtHead => shell.args.routes.open_gates(&mut shell.fold.state, shell.args.ports.clock.now()),
+            TenantMsg::Tick => {
+                let idle_after = shell.args.idle_after;
+                shell.campaigns.passivate(shell.folded_to, idle_after).await?;
+            }
+            TenantMsg::Propose(propose) => {
+                shell.writer.propose(propose, shell.fold.state.catalog()).await;
+            }
+            TenantMsg::SetStatus(set) => {
+                let prior = evidence::conversion(&shell.args.ports, &shell.fold, set.id).await;
+                shell.writer.set_status(set, prior.as_ref()).await;
+            }
+            TenantMsg::Show { campaign, reply } => {
+                let state = shell.campaigns.show(&myself.get_cell(), campaign).await?;
+                // Whoever asked may be gone.
+                drop(reply.send(state));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The tenant as the store has it: rows at the stored offset, unique clicks from the last checkpoint.
+async fn restore(args: &TenantArgs) -> Result<TenantFold, ActorProcessingErr> {
+    let (tenant, ledger) = (args.tenant, &args.ports.ledger);
+    let counters = ledger.cap_counters(tenant).await?;
+    let checkpoint = ledger.checkpoint(ActorKey::Tenant(tenant)).await?;
+    let uniqueness = match checkpoint {
+        Some(checkpoint) => Uniqueness::read(&mut Decoder(&checkpoint.bytes))?,
+        None => Uniqueness::default(),
+    };
+    let counters = counters.into_iter().map(|c| (c.place, c.used));
+    let state = TenantState::restore(tenant, args.catalog.clone(), counters, uniqueness);
+    let PartitionState {
+        refold_from,
+        next_offset,
+        ..
+    } = args.partition;
+    let judged = ledger.judged(tenant, refold_from, next_offset).await?;
+    Ok(TenantFold::new(state, next_offset, judged))
+}
+
+impl TenantShell {
+    async fn facts(
+        &mut self,
+        myself: &ActorRef<TenantMsg>,
+        window: u64,
+        facts: Vec<FactAt>,
+    ) -> Result<(), ActorProcessingErr> {
+        self.fold.recent.forget_below(self.args.progress.stored(partition_of(self.args.tenant)));
+        self.campaigns.forget_stored(self.args.progress.stored_window());
+        let mut judged = Vec::with_capacity(facts.len());
+        let mut refolded = 0;
+        for fact in facts {
+            let evidence = evidence::gather(&self.args.ports, &self.fold, &fact).await;
+            refolded += usize::from(self.fold.is_stored(fact.position));
+            self.folded_to = fact.position.seq + 1;
+            judged.push(self.fold.judge(fact, evidence));
+            self.after_judging(judged.last());
+        }
+        let judged = Arc::new(judged);
+        self.campaigns.deliver(&myself.get_cell(), &judged).await?;
+        let entities = self.entities(&judged[refolded..]);
+        self.publish(&judged[refolded..]);
+        self.args.projection.send_message(ProjectionMsg::Effects(Effects {
+            window,
+            tenant: self.args.tenant,
+            touched: self.fold.state.take_touched(),
+            entities,
+            judged,
+            refolded,
+            checkpoints: Vec::new(),
+        }))?;
+        self.writer.folded_to(self.folded_to, self.fold.state.catalog()).await;
+        Ok(())
+    }
+
+    /// Answers whoever waits for this judgement.
+    fn after_judging(&mut self, judged: Option<&Judged>) {
+        let Some(judged) = judged.filter(|j| !self.fold.is_stored(j.position)) else {
+            return;
+        };
+        match &judged.judgement {
+            Judgement::Conversion(conversion) => {
+                count(&conversion.verdict);
+                self.args.verdicts.answer(conversion.received_id, &conversion.verdict);
+            }
+            Judgement::StatusChange(change) => {
+                self.writer.status_judged(judged.position, change.as_deref());
+            }
+            Judgement::Unreadable(what) => {
+                metrics::counter!(telemetry::UNREADABLE_FACTS_TOTAL).increment(1);
+                let Position { partition, seq } = judged.position;
+                tracing::warn!(partition, seq, what, "fact cannot be read by this build; passed over");
+            }
+            Judgement::Click(_) | Judgement::Config(_) => {}
+        }
+    }
+
+    /// Rows of the entities that changed, as they stand now.
+    fn entities(&self, judged: &[Judged]) -> Vec<EntityRow> {
+        let row = |judged: &Judged, change: &Change| {
+            let created_at = self.fold.state.catalog().created_at(change.key);
+            EntityRow {
+                tenant: judged.tenant,
+                position: judged.position,
+                created_at: created_at.unwrap_or(judged.at),
+                updated_at: judged.at,
+                change: change.clone(),
+            }
+        };
+        let changes = judged.iter().filter_map(|j| match &j.judgement {
+            Judgement::Config(change) => Some(row(j, change)),
+            _ => None,
+        });
+        changes.collect()
+    }
+
+    /// Shows the click path what changed: configuration, and room under caps.
+    fn publish(&mut self, judged: &[Judged]) {
+        let is_configured = |j: &Judged| matches!(j.judgement, Judgement::Config(_));
+        if judged.iter().any(is_configured) {
+            self.args.routes.publish(self.fold.state.catalog());
+        }
+        self.args.routes.book(&mut self.fold.state, judged);
+        let evicted = self.fold.state.uniqueness().evicted();
+        metrics::counter!(telemetry::UNIQUENESS_EVICTIONS_TOTAL)
+            .increment(evicted - std::mem::replace(&mut self.evictions, evicted));
+    }
+
+    async fn checkpoint(&mut self, window: u64) -> Result<(), ActorProcessingErr> {
+        let mut checkpoints = self.campaigns.checkpoints(self.folded_to, window).await?;
+        let mut bytes = Vec::new();
+        self.fold.state.uniqueness().write(&mut weir_engine::fact::Encoder(&mut bytes));
+        checkpoints.push(Checkpoint {
+            actor: ActorKey::Tenant(self.args.tenant),
+            folded_to: self.folded_to,
+            bytes,
+        });
+        self.args.projection.send_message(ProjectionMsg::Effects(Effects {
+            window,
+            tenant: self.args.tenant,
+            judged: Arc::new(Vec::new()),
+            refolded: 0,
+            entities: Vec::new(),
+            touched: Vec::new(),
+            checkpoints,
+        }))?;
+        Ok(())
+    }
+}
+
+fn count(verdict: &Verdict) {
+    let reason = verdict.reason.map_or("", |r| r.as_str());
+    let outcome = verdict.outcome.as_str();
+    metrics::counter!(telemetry::CONVERSIONS_TOTAL, "outcome" => outcome, "reason" => reason)
+        .increment(1);
+}

@@ -1,0 +1,220 @@
+//! The campaign actors of a tenant: waked by a fact, put to sleep when idle.
+//!
+//! Always true: a campaign that sleeps is in its checkpoint, which is in the store or, until the store has it,
+//! here; so it wakes as it fell asleep.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, concurrency};
+use tokio::time::Instant;
+use weir_engine::fact::Malformed;
+use weir_engine::ids::TenantId;
+use weir_engine::judge::{Judged, Judgement};
+use weir_engine::ports::{ActorKey, Checkpoint};
+
+use crate::campaign::{CampaignActor, CampaignArgs, CampaignMsg, CampaignState};
+use crate::faults::Faults;
+use crate::generation::Generation;
+use crate::ports::Ports;
+use crate::telemetry;
+
+struct Awake {
+    actor: ActorRef<CampaignMsg>,
+    last_fact: Instant,
+    is_dirty: bool,
+}
+
+/// A checkpoint that is on its way to the store with a window.
+struct OnItsWay {
+    checkpoint: Checkpoint,
+    window: Option<u64>,
+}
+
+/// See the module.
+pub(super) struct Campaigns {
+    tenant: TenantId,
+    ports: Ports,
+    faults: Faults,
+    generation: Generation,
+    awake: HashMap<u32, Awake>,
+    asleep: BTreeMap<u32, OnItsWay>,
+}
+
+impl Campaigns {
+    pub(super) fn new(
+        tenant: TenantId,
+        ports: Ports,
+        faults: Faults,
+        generation: Generation,
+    ) -> Self {
+        Self {
+            tenant,
+            ports,
+            faults,
+            generation,
+            awake: HashMap::new(),
+            asleep: BTreeMap::new(),
+        }
+    }
+
+    /// Gives each campaign its facts of a window: one message a campaign.
+    pub(super) async fn deliver(
+        &mut self,
+        supervisor: &ActorCell,
+        judged: &Arc<Vec<Judged>>,
+    ) -> Result<(), ActorProcessingErr> {
+        let mut by_campaign: HashMap<u32, Vec<u32>> = HashMap::new();
+        for (index, one) in judged.iter().enumerate() {
+            if let Some(campaign) = campaign_of(one) {
+                by_campaign.entry(campaign).or_default().push(index as u32);
+            }
+        }
+        for (campaign, mine) in by_campaign {
+            let awake = self.wake(supervisor, campaign).await?;
+            awake.last_fact = Instant::now();
+            awake.is_dirty = true;
+            let judged = Arc::clone(judged);
+            awake.actor.send_message(CampaignMsg::Judged { judged, mine })?;
+        }
+        Ok(())
+    }
+
+    /// The state of a campaign, to be shown.
+    pub(super) async fn show(
+        &mut self,
+        supervisor: &ActorCell,
+        campaign: u32,
+    ) -> Result<CampaignState, ActorProcessingErr> {
+        let actor = self.wake(supervisor, campaign).await?.actor.clone();
+        Ok(ractor::call!(actor, CampaignMsg::Show)?)
+    }
+
+    async fn wake(
+        &mut self,
+        supervisor: &ActorCell,
+        campaign: u32,
+    ) -> Result<&mut Awake, ActorProcessingErr> {
+        if !self.awake.contains_key(&campaign) {
+            let on_its_way = self.asleep.remove(&campaign);
+            // What is not surely stored is dirty again: the next checkpoint replaces the one on its way.
+            let is_dirty = on_its_way.is_some();
+            let key = ActorKey::Campaign(self.tenant, campaign);
+            let state = match on_its_way {
+                Some(on_its_way) => Some(on_its_way.checkpoint),
+                None => self.ports.ledger.checkpoint(key).await?,
+            };
+            let args = CampaignArgs {
+                key,
+                state: remembered(state)?,
+                faults: self.faults.clone(),
+                generation: self.generation.clone(),
+            };
+            let spawned =
+                Actor::spawn_linked(None, CampaignActor, args, supervisor.clone()).await?;
+            metrics::gauge!(telemetry::CAMPAIGNS_AWAKE).increment(1.0);
+            let awake = Awake {
+                actor: spawned.0,
+                last_fact: Instant::now(),
+                is_dirty,
+            };
+            self.awake.insert(campaign, awake);
+        }
+        self.awake
+            .get_mut(&campaign)
+            .ok_or_else(|| "a campaign that was waked is gone".into())
+    }
+
+    /// Puts campaigns to sleep that had no fact for `idle_after`; all facts below `folded_to` were delivered.
+    pub(super) async fn passivate(
+        &mut self,
+        folded_to: u64,
+        idle_after: Duration,
+    ) -> Result<(), ActorProcessingErr> {
+        let idle: Vec<u32> = self
+            .awake
+            .iter()
+            .filter(|(_, awake)| awake.last_fact.elapsed() >= idle_after)
+            .map(|(campaign, _)| *campaign)
+            .collect();
+        for campaign in idle {
+            let Some(awake) = self.awake.remove(&campaign) else {
+                continue;
+            };
+            if awake.is_dirty {
+                let checkpoint = checkpoint_of(&awake.actor, folded_to).await?;
+                let on_its_way = OnItsWay {
+                    checkpoint,
+                    window: None,
+                };
+                self.asleep.insert(campaign, on_its_way);
+            }
+            awake.actor.get_cell().drain()?;
+            metrics::gauge!(telemetry::CAMPAIGNS_AWAKE).decrement(1.0);
+        }
+        Ok(())
+    }
+
+    /// Checkpoints of everything that is not in the store, to be sent with `window`.
+    pub(super) async fn checkpoints(
+        &mut self,
+        folded_to: u64,
+        window: u64,
+    ) -> Result<Vec<Checkpoint>, ActorProcessingErr> {
+        let dirty = self.awake.values_mut().filter(|awake| awake.is_dirty);
+        let asked = dirty.map(|awake| {
+            awake.is_dirty = false;
+            checkpoint_of(&awake.actor, folded_to)
+        });
+        let asked: Vec<_> = asked.map(concurrency::spawn).collect();
+        let mut checkpoints = Vec::with_capacity(asked.len());
+        for answer in asked {
+            checkpoints.push(answer.await??);
+        }
+        for on_its_way in self.asleep.values_mut().filter(|o| o.window.is_none()) {
+            on_its_way.window = Some(window);
+            checkpoints.push(on_its_way.checkpoint.clone());
+        }
+        Ok(checkpoints)
+    }
+
+    /// Forgets checkpoints that the store has.
+    pub(super) fn forget_stored(&mut self, stored_window: u64) {
+        self.asleep
+            .retain(|_, o| o.window.is_none_or(|window| window > stored_window));
+    }
+}
+
+fn checkpoint_of(
+    actor: &ActorRef<CampaignMsg>,
+    folded_to: u64,
+) -> impl Future<Output = Result<Checkpoint, ActorProcessingErr>> + use<> {
+    let actor = actor.clone();
+    async move {
+        let ask = |reply| CampaignMsg::Checkpoint { folded_to, reply };
+        Ok(ractor::call!(actor, ask)?)
+    }
+}
+
+/// The state that a campaign fell asleep with.
+fn remembered(checkpoint: Option<Checkpoint>) -> Result<CampaignState, Malformed> {
+    checkpoint.map_or_else(
+        || Ok(CampaignState::default()),
+        |c| CampaignState::from_bytes(c.folded_to, &c.bytes),
+    )
+}
+
+/// Which campaign a judged fact is of.
+fn campaign_of(judged: &Judged) -> Option<u32> {
+    match &judged.judgement {
+        Judgement::Click(click) => Some(click.click.campaign),
+        Judgement::Conversion(conversion) => {
+            let made = conversion.made.as_ref();
+            let changed = conversion.changed.as_ref().map(|c| &c.conversion);
+            made.or(changed).map(|c| c.campaign)
+        }
+        Judgement::StatusChange(Some(change)) => Some(change.conversion.campaign),
+        Judgement::StatusChange(None) | Judgement::Config(_) | Judgement::Unreadable(_) => None,
+    }
+}

@@ -1,0 +1,92 @@
+//! Looks up what a judgement needs and waits while it cannot be had.
+
+use std::error::Error;
+use std::time::Duration;
+
+use weir_engine::click_id::ClickId;
+use weir_engine::fact::ClickCore;
+use weir_engine::ids::{ConversionId, Position};
+use weir_engine::judge::{Conversion, Evidence, Identity};
+use weir_engine::ports::Found;
+
+use super::fold::{Need, TenantFold};
+use crate::ports::Ports;
+use crate::window::FactAt;
+
+const FIRST_WAIT: Duration = Duration::from_millis(20);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// Gathers the evidence for `fact`. Waits as long as the log or the store cannot be read: a verdict may be
+/// late, it may not be wrong.
+pub(super) async fn gather(ports: &Ports, fold: &TenantFold, fact: &FactAt) -> Evidence {
+    match fold.need(fact) {
+        Need::Nothing => Evidence::default(),
+        Need::Conversion(id) => Evidence {
+            click: None,
+            prior: conversion(ports, fold, id).await,
+        },
+        Need::Click(click_id) => {
+            let click = click(ports, fold, click_id, fact.position).await;
+            let identity = click.as_ref().and_then(|click| fold.identity(fact, click));
+            let prior = match identity {
+                Some(identity) => by_identity(ports, fold, identity).await,
+                None => None,
+            };
+            Evidence { click, prior }
+        }
+    }
+}
+
+/// The click of that id, if it is this tenant's and stands before `here`.
+async fn click(
+    ports: &Ports,
+    fold: &TenantFold,
+    click_id: ClickId,
+    here: Position,
+) -> Option<ClickCore> {
+    let found = insist("click", || ports.clicks.find(click_id)).await;
+    let Found::Click(record) = found else {
+        return None;
+    };
+    let is_before = record.position.partition == here.partition && record.position.seq < here.seq;
+    if record.tenant != fold.tenant() || !is_before {
+        return None;
+    }
+    // A click that this build cannot read was judged unreadable at its own place: no click.
+    ClickCore::read(&record.logged().record).ok()
+}
+
+pub(super) async fn conversion(ports: &Ports, fold: &TenantFold, id: ConversionId) -> Option<Conversion> {
+    match fold.recent.get(id) {
+        Some(recent) => Some(recent.clone()),
+        None => insist("conversion", || ports.ledger.conversion(fold.tenant(), id)).await,
+    }
+}
+
+async fn by_identity(ports: &Ports, fold: &TenantFold, identity: Identity) -> Option<Conversion> {
+    match fold.recent.by_identity(identity) {
+        Some(recent) => Some(recent.clone()),
+        None => {
+            let tenant = fold.tenant();
+            insist("identity", || ports.ledger.conversion_by_identity(tenant, identity)).await
+        }
+    }
+}
+
+/// Asks until there is an answer, with growing waits.
+async fn insist<T, E: Error + 'static, F: Future<Output = Result<T, E>>>(
+    what: &str,
+    ask: impl Fn() -> F,
+) -> T {
+    let mut wait = FIRST_WAIT;
+    loop {
+        match ask().await {
+            Ok(answer) => return answer,
+            Err(error) => {
+                tracing::warn!(what, error = &error as &dyn Error, ?wait, "evidence cannot be read; trying again");
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(LONGEST_WAIT);
+            }
+        }
+    }
+}

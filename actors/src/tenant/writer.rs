@@ -1,0 +1,247 @@
+//! What a tenant actor writes to the log: configuration and decisions of staff.
+//!
+//! Always true: one batch of proposals is under way at a time; the next is checked when the fold has what came
+//! before it; an answer is given when the fact is folded, published and stored, so that whoever asked reads
+//! its own write.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use weir_engine::catalog::propose::{Proposal, Refusal, propose};
+use weir_engine::catalog::{Catalog, Change, EntityKey};
+use weir_engine::fact::{ConversionStatus, ConversionStatusChanged, Kind};
+use weir_engine::ids::{ConversionId, Position, TenantId, UnixMs};
+use weir_engine::judge::{Conversion, StatusChange};
+use weir_engine::ports::{Append, AppendError};
+use weir_engine::record::Record;
+
+use crate::ports::Ports;
+use crate::window::Progress;
+
+/// Changes of configuration that are asked for together.
+pub(crate) struct Propose {
+    pub(crate) proposals: Vec<Proposal>,
+    /// Chance for what is generated (links).
+    pub(crate) draw: u128,
+    /// When, if not now: history is made with its own clock.
+    pub(crate) at: Option<UnixMs>,
+    pub(crate) reply: oneshot::Sender<Result<Vec<Result<Accepted, Refusal>>, AppendError>>,
+}
+
+/// A proposal that was accepted and is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// The entity.
+    pub key: EntityKey,
+    /// Its version now.
+    pub version: u32,
+}
+
+/// A change of a conversion's status that staff asks for.
+pub(crate) struct SetStatus {
+    pub(crate) id: ConversionId,
+    pub(crate) to: ConversionStatus,
+    pub(crate) reason: String,
+    pub(crate) by: String,
+    pub(crate) reply: oneshot::Sender<Result<Conversion, SetStatusError>>,
+}
+
+/// Why a status was not changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SetStatusError {
+    /// No such conversion in this tenant.
+    #[error("no such conversion")]
+    NotFound,
+    /// The change is not legal from where the conversion stands.
+    #[error("a conversion that is {from} cannot become {to}")]
+    NotLegal {
+        /// Where it stands.
+        from: ConversionStatus,
+        /// What was asked for.
+        to: ConversionStatus,
+    },
+    /// Another fact changed it in the meantime.
+    #[error("conversion was changed meanwhile")]
+    Conflict,
+    /// The log does not take facts.
+    #[error("journal does not take facts")]
+    Unavailable(#[source] AppendError),
+}
+
+struct UnderWay {
+    last: Position,
+    answers: Vec<Result<Accepted, Refusal>>,
+    reply: oneshot::Sender<Result<Vec<Result<Accepted, Refusal>>, AppendError>>,
+}
+
+/// See the module.
+pub(super) struct Writer {
+    tenant: TenantId,
+    ports: Ports,
+    progress: Arc<Progress>,
+    under_way: Option<UnderWay>,
+    queue: VecDeque<Propose>,
+    statuses: BTreeMap<Position, oneshot::Sender<Result<Conversion, SetStatusError>>>,
+}
+
+impl Writer {
+    pub(super) fn new(tenant: TenantId, ports: Ports, progress: Arc<Progress>) -> Self {
+        Self {
+            tenant,
+            ports,
+            progress,
+            under_way: None,
+            queue: VecDeque::new(),
+            statuses: BTreeMap::new(),
+        }
+    }
+
+    /// Checks proposals and writes what is accepted, or queues them behind those under way.
+    pub(super) async fn propose(&mut self, asked: Propose, catalog: &Catalog) {
+        if self.under_way.is_some() {
+            self.queue.push_back(asked);
+            return;
+        }
+        let at = asked.at.unwrap_or_else(|| self.ports.clock.now());
+        let (answers, changes) = check(self.tenant, &asked, catalog, at);
+        match self.write_all(&changes, at).await {
+            Ok(Some(last)) => {
+                let reply = asked.reply;
+                self.under_way = Some(UnderWay {
+                    last,
+                    answers,
+                    reply,
+                });
+            }
+            // Whoever asked may be gone, here and below: the change stands all the same.
+            Ok(None) => drop(asked.reply.send(Ok(answers))),
+            Err(error) => drop(asked.reply.send(Err(error))),
+        }
+    }
+
+    /// Says that facts below `seq` are folded: what was under way is answered once it is stored.
+    pub(super) async fn folded_to(&mut self, seq: u64, catalog: &Catalog) {
+        while let Some(done) = self.under_way.take_if(|u| u.last.seq < seq) {
+            let progress = Arc::clone(&self.progress);
+            tokio::spawn(async move {
+                progress.wait_for(done.last).await;
+                drop(done.reply.send(Ok(done.answers)));
+            });
+            if let Some(next) = self.queue.pop_front() {
+                self.propose(next, catalog).await;
+            }
+        }
+    }
+
+    /// Writes a change of status of `prior`, if it is legal.
+    pub(super) async fn set_status(&mut self, asked: SetStatus, prior: Option<&Conversion>) {
+        let refused = match prior {
+            None => Some(SetStatusError::NotFound),
+            Some(p) if !p.status.may_become_by_staff(asked.to) => Some(SetStatusError::NotLegal {
+                from: p.status,
+                to: asked.to,
+            }),
+            Some(_) => None,
+        };
+        if let Some(refused) = refused {
+            drop(asked.reply.send(Err(refused)));
+            return;
+        }
+        let change = ConversionStatusChanged {
+            conversion_id: asked.id,
+            from: prior.map_or(asked.to, |p| p.status),
+            to: asked.to,
+            reason: asked.reason,
+            by: asked.by,
+        };
+        let mut open = Vec::new();
+        change.write(&mut open);
+        let kind = (Kind::ConversionStatusChanged, ConversionStatusChanged::VERSION);
+        match self.append(kind, &open, self.ports.clock.now()).await {
+            Ok(position) => drop(self.statuses.insert(position, asked.reply)),
+            Err(error) => drop(asked.reply.send(Err(SetStatusError::Unavailable(error)))),
+        }
+    }
+
+    /// Answers whoever asked for the change at `position`, once it is stored.
+    pub(super) fn status_judged(&mut self, position: Position, change: Option<&StatusChange>) {
+        let Some(reply) = self.statuses.remove(&position) else {
+            return;
+        };
+        let answer = change.map_or(Err(SetStatusError::Conflict), |c| Ok(c.conversion.clone()));
+        let progress = Arc::clone(&self.progress);
+        tokio::spawn(async move {
+            progress.wait_for(position).await;
+            drop(reply.send(answer));
+        });
+    }
+
+    /// Appends all changes, which then lie in one write or in two that follow; gives the place of the last.
+    async fn write_all(
+        &self,
+        changes: &[Change],
+        at: UnixMs,
+    ) -> Result<Option<Position>, AppendError> {
+        let appending: Vec<_> = changes
+            .iter()
+            .map(|change| {
+                let mut open = Vec::new();
+                change.write(&mut open);
+                self.append((Kind::ConfigChanged, Change::VERSION), &open, at)
+            })
+            .collect();
+        let mut last = None;
+        for one in appending {
+            last = Some(one.await?);
+        }
+        Ok(last)
+    }
+
+    fn append(
+        &self,
+        (kind, version): (Kind, u8),
+        open: &[u8],
+        at: UnixMs,
+    ) -> <weir_journal::Lane as Append>::Appending {
+        self.ports.lane.append(&Record {
+            tenant: self.tenant,
+            at,
+            kind: kind.code(),
+            version,
+            click_id: None,
+            open,
+            private_key: 0,
+            private: &[],
+            texts: ["", ""],
+        })
+    }
+}
+
+/// Checks proposals one after the other, each against the catalog as the ones before it leave it.
+fn check(
+    tenant: TenantId,
+    asked: &Propose,
+    catalog: &Catalog,
+    at: UnixMs,
+) -> (Vec<Result<Accepted, Refusal>>, Vec<Change>) {
+    let mut catalog = catalog.clone();
+    let (mut answers, mut all) = (Vec::with_capacity(asked.proposals.len()), Vec::new());
+    for (number, proposal) in (0u128..).zip(&asked.proposals) {
+        // Each proposal of a batch has chance of its own.
+        let draw = asked.draw.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).wrapping_add(number);
+        let answer = propose(tenant, &catalog, proposal, draw).map(|proposed| {
+            for change in &proposed.changes {
+                // What `propose` gives is readable: it was made from an entity.
+                assert!(catalog.apply(change, at).is_ok(), "a proposed change applies");
+            }
+            all.extend(proposed.changes);
+            Accepted {
+                key: proposed.key,
+                version: proposed.version,
+            }
+        });
+        answers.push(answer);
+    }
+    (answers, all)
+}
