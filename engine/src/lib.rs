@@ -16,3 +16,4 @@ pub mod ports;
 pub mod record;
 pub mod report;
 pub mod rollup;
+pub mod template;
