@@ -1,0 +1,326 @@
+//! Connections of one core, and when they are closed.
+//!
+//! ```text
+//!  accepted ─▶ New ─first byte─▶ Head ─request complete─▶ Busy ─answer given─▶ Idle ─first byte─▶ Head …
+//!              5 s               5 s                      (the handler's)      15 s (75 s for trusted proxies)
+//! ```
+//! and whatever the phase, an answer that the peer does not take for 10 s closes the connection. One sweep every
+//! quarter of a second looks at all connections, so that a request costs no timer.
+//! Always true: a silent or slow peer is closed within its limit and a second; no more connections are held than
+//! allowed, in all and per address. Not here: HTTP (hyper), limits of bodies (the handlers).
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+/// How often connections are looked at.
+const SWEEP: Duration = Duration::from_millis(250);
+
+/// When connections are closed. In sweeps.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// For the first byte of a connection and for a whole request head.
+    pub(super) head: Duration,
+    /// Between requests.
+    pub(super) idle: Duration,
+    /// Between requests of a trusted proxy.
+    pub(super) idle_trusted: Duration,
+    /// For the peer to take some of an answer.
+    pub(super) write: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(5),
+            idle: Duration::from_secs(15),
+            idle_trusted: Duration::from_secs(75),
+            write: Duration::from_secs(10),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    New,
+    Head,
+    Busy,
+    Idle,
+}
+
+/// What the sweep sees of a connection.
+#[derive(Debug)]
+pub(super) struct Watched {
+    phase: Cell<Phase>,
+    since: Cell<Instant>,
+    write_blocked_since: Cell<Option<Instant>>,
+    is_trusted: bool,
+    now: Rc<Cell<Instant>>,
+}
+
+impl Watched {
+    /// A request is complete and is being handled.
+    pub(super) fn begin(&self) {
+        self.enter(Phase::Busy);
+    }
+
+    /// The answer is given.
+    pub(super) fn finish(&self) {
+        self.enter(Phase::Idle);
+    }
+
+    fn enter(&self, phase: Phase) {
+        self.phase.set(phase);
+        self.since.set(self.now.get());
+    }
+
+    fn read_some(&self) {
+        if matches!(self.phase.get(), Phase::New | Phase::Idle) {
+            self.enter(Phase::Head);
+        }
+    }
+
+    fn write_went(&self, is_blocked: bool) {
+        let since = self.write_blocked_since.get();
+        let now = is_blocked.then(|| since.unwrap_or(self.now.get()));
+        self.write_blocked_since.set(now);
+    }
+
+    fn is_expired(&self, patience: &Patience) -> bool {
+        let now = self.now.get();
+        let is_over = |since: Instant, limit: Duration| now.duration_since(since) > limit;
+        let is_stuck = self.write_blocked_since.get().is_some_and(|s| is_over(s, patience.write));
+        let limit = match self.phase.get() {
+            Phase::New | Phase::Head => Some(patience.head),
+            Phase::Idle if self.is_trusted => Some(patience.idle_trusted),
+            Phase::Idle => Some(patience.idle),
+            Phase::Busy => None,
+        };
+        is_stuck || limit.is_some_and(|limit| is_over(self.since.get(), limit))
+    }
+}
+
+/// A stream that tells the sweep when bytes come and when the peer takes none.
+pub(super) struct WatchedStream {
+    stream: TcpStream,
+    watched: Rc<Watched>,
+}
+
+impl WatchedStream {
+    pub(super) fn new(stream: TcpStream, watched: Rc<Watched>) -> Self {
+        Self { stream, watched }
+    }
+}
+
+impl AsyncRead for WatchedStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            self.watched.read_some();
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for WatchedStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.watched.write_went(polled.is_pending());
+        polled
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
+        self.watched.write_went(polled.is_pending());
+        polled
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+struct Held {
+    watched: Rc<Watched>,
+    task: AbortHandle,
+}
+
+/// The connections of one core.
+pub(super) struct Connections {
+    patience: Patience,
+    now: Rc<Cell<Instant>>,
+    held: RefCell<HashMap<u64, Held>>,
+    next: Cell<u64>,
+}
+
+impl Connections {
+    pub(super) fn new(patience: Patience) -> Rc<Self> {
+        Rc::new(Self {
+            patience,
+            now: Rc::new(Cell::new(Instant::now())),
+            held: RefCell::new(HashMap::new()),
+            next: Cell::new(0),
+        })
+    }
+
+    /// A connection that begins now.
+    pub(super) fn watch(&self, is_trusted: bool) -> Rc<Watched> {
+        Rc::new(Watched {
+            phase: Cell::new(Phase::New),
+            since: Cell::new(self.now.get()),
+            write_blocked_since: Cell::new(None),
+            is_trusted,
+            now: Rc::clone(&self.now),
+        })
+    }
+
+    /// Holds the task of a connection until [`Self::ended`].
+    pub(super) fn hold(&self, id: u64, watched: Rc<Watched>, task: AbortHandle) {
+        self.held.borrow_mut().insert(id, Held { watched, task });
+    }
+
+    /// A number for the next connection.
+    pub(super) fn next_id(&self) -> u64 {
+        self.next.replace(self.next.get() + 1)
+    }
+
+    /// A connection has ended.
+    pub(super) fn ended(&self, id: u64) {
+        self.held.borrow_mut().remove(&id);
+    }
+
+    /// How many are held.
+    pub(super) fn count(&self) -> usize {
+        self.held.borrow().len()
+    }
+
+    /// Closes expired connections, for ever. `closed` is told how many went.
+    pub(super) async fn sweep(&self, closed: impl Fn(u64)) {
+        let mut ticks = tokio::time::interval(SWEEP);
+        loop {
+            ticks.tick().await;
+            self.now.set(Instant::now());
+            closed(self.close_expired());
+        }
+    }
+
+    fn close_expired(&self) -> u64 {
+        let mut expired = 0;
+        for held in self.held.borrow().values() {
+            if held.watched.is_expired(&self.patience) {
+                held.task.abort();
+                expired += 1;
+            }
+        }
+        expired
+    }
+}
+
+/// How many connections each address holds, over all cores.
+#[derive(Debug, Default)]
+pub(super) struct PerAddress(std::sync::Mutex<HashMap<IpAddr, u32>>);
+
+impl PerAddress {
+    /// Counts one more, unless `limit` (0 = none) are held already.
+    pub(super) fn admit(&self, address: IpAddr, limit: u32) -> bool {
+        let mut held = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        let count = held.entry(address).or_default();
+        let is_admitted = limit == 0 || *count < limit;
+        *count += u32::from(is_admitted);
+        is_admitted
+    }
+
+    /// One less.
+    pub(super) fn release(&self, address: IpAddr) {
+        let mut held = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        if let Some(count) = held.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                held.remove(&address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn each_phase_has_its_patience() {
+        let connections = Connections::new(Patience::default());
+        let plain = connections.watch(false);
+        let trusted = connections.watch(true);
+        let pass = async |seconds: u64| {
+            tokio::time::advance(Duration::from_secs(seconds)).await;
+            connections.now.set(Instant::now());
+        };
+        let expired = |w: &Watched| w.is_expired(&connections.patience);
+        pass(6).await;
+        assert!(expired(&plain), "silent since it was accepted");
+        plain.read_some();
+        pass(3).await;
+        assert!(!expired(&plain));
+        plain.read_some();
+        pass(3).await;
+        assert!(expired(&plain), "more bytes do not give a slow head more time");
+        for watched in [&plain, &trusted] {
+            watched.begin();
+            pass(60).await;
+            assert!(!expired(watched), "the handler has its own limits");
+            watched.finish();
+        }
+        pass(16).await;
+        assert!(expired(&plain) && !expired(&trusted), "idle");
+        plain.begin();
+        plain.write_went(true);
+        pass(6).await;
+        plain.write_went(true);
+        pass(6).await;
+        assert!(expired(&plain), "takes nothing of the answer");
+        plain.write_went(false);
+        assert!(!expired(&plain));
+    }
+
+    #[test]
+    fn an_address_holds_no_more_than_its_share() {
+        let held = PerAddress::default();
+        let address = IpAddr::from([203, 0, 113, 9]);
+        assert!(held.admit(address, 2) && held.admit(address, 2));
+        assert!(!held.admit(address, 2));
+        held.release(address);
+        assert!(held.admit(address, 2));
+        assert!(held.admit(address, 0), "no limit");
+    }
+}
