@@ -169,6 +169,8 @@ pub struct Checkpoint {
 pub struct Commit {
     /// Steps of the partitions.
     pub advances: Vec<Advance>,
+    /// Time of the newest fact of these steps: the store keeps the greatest, for the watermark.
+    pub newest_at: UnixMs,
     /// Entities after their latest change, one an entity.
     pub entities: Vec<EntityRow>,
     /// Conversions as they stand now, made or changed; one a conversion.

@@ -1,1 +1,24 @@
-//! Under construction: see the crate description.
+//! All ports of the store on one SQLite file: nothing to install.
+//!
+//! ```text
+//!               commit, claim ──▶ one thread, the write connection ──▶ ┐
+//!   evidence (a conversion, a verdict) ──▶ pool, on the asking thread ─┼─▶ store.sqlite (+ -wal, -shm)
+//!         reports, lists of conversions ──▶ own threads, read only ──▶ ┘
+//! ```
+//!
+//! Always true: what a commit says is on disk when it is answered, all of it or nothing; only the latest owner
+//! of a partition commits; every answer is of one snapshot; a file of a newer schema is refused.
+//! Not here: what the rows mean (`weir-engine`), single clicks (the journal).
+
+mod commit;
+mod connection;
+mod failure;
+mod ledger;
+pub mod migrate;
+mod query;
+mod readers;
+mod rows;
+mod store;
+mod writer;
+
+pub use self::store::{Embedded, OpenError};

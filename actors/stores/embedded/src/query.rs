@@ -1,0 +1,48 @@
+//! Reading rows into values.
+
+use rusqlite::{Connection, Params, Row};
+use weir_engine::ports::StoreError;
+
+use crate::failure::unavailable;
+
+/// Every row of a query, read by `read`.
+pub fn all<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut found = Vec::new();
+    each(connection, sql, params, |row| {
+        found.push(read(row)?);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The first row of a query, read by `read`.
+pub fn first<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
+    let mut rows = statement.query(params).map_err(unavailable)?;
+    rows.next().map_err(unavailable)?.map(read).transpose()
+}
+
+/// Hands every row of a query to `take`, keeping none.
+pub fn each(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    mut take: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
+    let mut rows = statement.query(params).map_err(unavailable)?;
+    while let Some(row) = rows.next().map_err(unavailable)? {
+        take(row)?;
+    }
+    Ok(())
+}
