@@ -40,6 +40,8 @@ pub(crate) struct WindowHead {
     /// Credits that it holds: given back when it is committed.
     pub(crate) credits: u32,
     pub(crate) facts: u64,
+    /// Time of its newest fact.
+    pub(crate) newest_at: UnixMs,
     pub(crate) steps: Vec<Step>,
     /// How many tenants send effects.
     pub(crate) tenants: usize,

@@ -216,6 +216,7 @@ impl Gathered {
         let ready = &mut self.ready;
         ready.window = head.number;
         ready.facts += head.facts;
+        self.rest.newest_at = self.rest.newest_at.max(head.newest_at);
         ready.credits += head.credits;
         ready.is_urgent |= head.is_urgent;
         for Step {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use weir_engine::ids::{PARTITIONS, TenantId, partition_of};
+use weir_engine::ids::{PARTITIONS, TenantId, UnixMs, partition_of};
 use weir_journal::{Cursors, Reader};
 
 use super::batch::{CREDITS, WindowInMaking};
@@ -167,6 +167,7 @@ impl ReaderState {
             number: self.last_window,
             credits,
             facts: window.facts,
+            newest_at: window.newest_at,
             steps: window.steps(|p| stored[usize::from(p)]),
             tenants: window.by_tenant.len(),
             is_urgent: window.is_urgent,
@@ -222,6 +223,7 @@ impl ReaderState {
             number: self.last_window,
             credits: 0,
             facts: 0,
+            newest_at: UnixMs(0),
             steps: Vec::new(),
             tenants: dirty.len(),
             is_urgent: self.is_finished,

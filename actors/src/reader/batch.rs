@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use weir_engine::fact::{Fact, Kind};
-use weir_engine::ids::TenantId;
+use weir_engine::ids::{TenantId, UnixMs};
 use weir_engine::record::Logged;
 
 use crate::window::{FactAt, Step};
 
 /// Effects of a fact take about half a kilobyte until they are stored; a credit is one fact.
-pub(super) const CREDITS: usize = 131_072;
+pub(crate) const CREDITS: usize = 131_072;
 
 /// See the module.
 #[derive(Default)]
@@ -17,6 +17,7 @@ pub(super) struct WindowInMaking {
     pub(super) by_tenant: BTreeMap<TenantId, Vec<FactAt>>,
     steps: BTreeMap<u16, (u64, u64)>,
     pub(super) facts: u64,
+    pub(super) newest_at: UnixMs,
     /// Whether somebody may wait for a verdict: do not wait for company.
     pub(super) has_waiting: bool,
     /// Whether somebody waits until it is stored.
@@ -34,6 +35,7 @@ impl WindowInMaking {
         assert_eq!(step.1, position.seq, "J1: facts of a partition come without gaps");
         step.1 += 1;
         self.facts += 1;
+        self.newest_at = self.newest_at.max(logged.record.at);
         let is_click = logged.record.kind == Kind::Clicked.code();
         self.has_waiting |= !is_click;
         self.is_urgent |= logged.record.kind == Kind::ConfigChanged.code();

@@ -8,3 +8,4 @@ mod actor;
 mod batch;
 
 pub(crate) use self::actor::{ReaderActor, ReaderArgs, ReaderMsg};
+pub(crate) use self::batch::CREDITS;

@@ -10,7 +10,8 @@ CREATE TABLE partition_state (
     partition_id INTEGER NOT NULL PRIMARY KEY,
     next_offset  INTEGER NOT NULL,
     epoch        INTEGER NOT NULL,
-    newest_at    INTEGER NOT NULL
+    newest_at    INTEGER NOT NULL,
+    refold_from  INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE entities (

@@ -15,7 +15,8 @@ pub fn advance(
 ) -> Result<(), StoreError> {
     let mut compare_and_set = connection
         .prepare_cached(
-            "UPDATE partition_state SET next_offset = ?1, newest_at = max(newest_at, ?2)
+            "UPDATE partition_state SET next_offset = ?1, newest_at = max(newest_at, ?2),
+                 refold_from = coalesce(?6, refold_from)
              WHERE partition_id = ?3 AND next_offset = ?4 AND epoch = ?5",
         )
         .map_err(unavailable)?;
@@ -25,7 +26,8 @@ pub fn advance(
             int(newest_at.0),
             step.partition,
             int(step.from),
-            int(step.epoch)
+            int(step.epoch),
+            step.refold_from.map(int)
         ])
         .map_err(unavailable)?;
     match changed {
@@ -39,7 +41,7 @@ pub fn advance(
 /// Gives a partition a new epoch, making it at offset 0 when it is new.
 pub fn claim(connection: &Connection, partition: u16) -> rusqlite::Result<()> {
     connection.execute(
-        "INSERT INTO partition_state (partition_id, next_offset, epoch, newest_at) VALUES (?1, 0, 1, 0)
+        "INSERT INTO partition_state (partition_id, next_offset, epoch, newest_at, refold_from) VALUES (?1, 0, 1, 0, 0)
          ON CONFLICT (partition_id) DO UPDATE SET epoch = epoch + 1",
         [partition],
     )?;
@@ -67,7 +69,7 @@ pub fn watermark(connection: &Connection) -> Result<Watermark, StoreError> {
 fn read_with_times(connection: &Connection) -> Result<Vec<(PartitionState, UnixMs)>, StoreError> {
     crate::query::all(
         connection,
-        "SELECT partition_id, next_offset, epoch, newest_at FROM partition_state ORDER BY partition_id",
+        "SELECT partition_id, next_offset, epoch, refold_from, newest_at FROM partition_state ORDER BY partition_id",
         [],
         |row| {
             let mut fields = Fields::of("partition_state", row);
@@ -75,6 +77,7 @@ fn read_with_times(connection: &Connection) -> Result<Vec<(PartitionState, UnixM
                 partition: fields.take()?,
                 next_offset: fields.number()?,
                 epoch: fields.number()?,
+                refold_from: fields.number()?,
             };
             Ok((state, fields.at()?))
         },
