@@ -76,6 +76,21 @@ impl Serialize for DimensionValue {
     }
 }
 
+/// The number of an entity of `tenant` that a filter names by its id, or by null for none.
+macro_rules! number_of {
+    ($id:ty, $tenant:ident, $value:ident) => {
+        match $value {
+            Value::Null => Some(0),
+            Value::String(text) => text
+                .parse::<$id>()
+                .ok()
+                .filter(|id| id.tenant() == $tenant && id.number() > 0)
+                .map(|id| id.number()),
+            _ => None,
+        }
+    };
+}
+
 impl Dimension {
     /// Whether it is a period that a time lies in.
     #[must_use]
@@ -172,30 +187,18 @@ impl Dimension {
     /// tenant).
     pub(super) fn read(self, tenant: TenantId, value: &Value) -> Option<u32> {
         let text = value.as_str();
-        macro_rules! entity {
-            ($id:ty) => {
-                match value {
-                    Value::Null => Some(0),
-                    _ => text?
-                        .parse::<$id>()
-                        .ok()
-                        .filter(|id| id.tenant() == tenant && id.number() > 0)
-                        .map(|id| id.number()),
-                }
-            };
-        }
         let number_in = |least: u64, most: u64| {
             let number = value.as_u64()?;
             (least..=most).contains(&number).then_some(number as u32)
         };
         match self {
-            Self::Offer => entity!(OfferId),
-            Self::Advertiser => entity!(AdvertiserId),
-            Self::Affiliate => entity!(AffiliateId),
-            Self::Campaign => entity!(CampaignId),
-            Self::Flow => entity!(FlowId),
-            Self::Arm => entity!(ArmId),
-            Self::Goal => entity!(GoalId),
+            Self::Offer => number_of!(OfferId, tenant, value),
+            Self::Advertiser => number_of!(AdvertiserId, tenant, value),
+            Self::Affiliate => number_of!(AffiliateId, tenant, value),
+            Self::Campaign => number_of!(CampaignId, tenant, value),
+            Self::Flow => number_of!(FlowId, tenant, value),
+            Self::Arm => number_of!(ArmId, tenant, value),
+            Self::Goal => number_of!(GoalId, tenant, value),
             Self::Country => {
                 let letters: [u8; 2] = text?.as_bytes().try_into().ok()?;
                 let is_code = letters.iter().all(u8::is_ascii_alphabetic);

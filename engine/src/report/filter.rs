@@ -10,8 +10,10 @@ use crate::money::{Currency, Micros};
 
 words! {
     /// Whether tests are counted. They are in no report that does not ask for them.
+    #[derive(Default)]
     Tests {
         /// Only traffic that is no test.
+        #[default]
         Excluded = 0 "excluded",
         /// Only tests.
         Only = 1 "only",
@@ -98,12 +100,6 @@ pub struct Filters {
     pub metrics: Vec<MetricFilter>,
     /// Only these currencies; `None` = all.
     pub currencies: Option<Vec<Currency>>,
-}
-
-impl Default for Tests {
-    fn default() -> Self {
-        Self::Excluded
-    }
 }
 
 impl Filters {

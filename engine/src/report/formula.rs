@@ -62,12 +62,19 @@ fn sum(unit: Unit, text: &'static str, of: fn(&Measures) -> i128, what: &'static
     }
 }
 
-fn ratio(unit: Unit, numerator: Term, denominator: Term, what: &'static str) -> Formula {
+fn each(numerator: Term, denominator: Term, what: &'static str) -> Formula {
     Formula {
-        unit,
+        unit: Unit::MoneyEach,
         numerator,
         denominator: Some(denominator),
         what,
+    }
+}
+
+fn share(numerator: Term, denominator: Term, what: &'static str) -> Formula {
+    Formula {
+        unit: Unit::Share,
+        ..each(numerator, denominator, what)
     }
 }
 
@@ -117,56 +124,16 @@ impl Metric {
                 self.of_conversions()
             }
             Self::Payout | Self::Revenue | Self::Cost | Self::Profit => self.of_money(),
-            Self::Cvr => ratio(
-                Unit::Share,
-                CONVERSIONS,
-                CLICKS,
-                "conversions of the base goal per valid click",
-            ),
-            Self::Epc => ratio(
-                Unit::MoneyEach,
-                PAYOUT,
-                CLICKS,
-                "what affiliates earn per valid click",
-            ),
-            Self::Cpc => ratio(
-                Unit::MoneyEach,
-                PAYOUT,
-                CLICKS,
-                "what a valid click costs the tenant in payout",
-            ),
-            Self::Rpc => ratio(
-                Unit::MoneyEach,
-                REVENUE,
-                CLICKS,
-                "what the tenant earns per valid click",
-            ),
-            Self::Cpa => ratio(
-                Unit::MoneyEach,
-                PAYOUT,
-                CONVERSIONS,
-                "payout per conversion",
-            ),
-            Self::Rpa => ratio(
-                Unit::MoneyEach,
-                REVENUE,
-                CONVERSIONS,
-                "revenue per conversion",
-            ),
-            Self::Margin => ratio(
-                Unit::Share,
-                PROFIT,
-                REVENUE,
-                "part of the revenue that stays",
-            ),
-            Self::Roi => ratio(Unit::Share, PROFIT, COST, "profit per ad cost"),
-            Self::Roas => ratio(Unit::Share, REVENUE, COST, "revenue per ad cost"),
-            Self::ApproveRate => ratio(
-                Unit::Share,
-                APPROVED,
-                DECIDED,
-                "part of the decided conversions of the base goal that is approved",
-            ),
+            Self::Cvr
+            | Self::Epc
+            | Self::Rpc
+            | Self::Cpa
+            | Self::Rpa
+            | Self::Margin
+            | Self::Roi
+            | Self::Roas
+            | Self::ApproveRate
+            | Self::Cpc => self.of_ratios(),
         }
     }
 
@@ -260,6 +227,33 @@ impl Metric {
                 "payout",
                 |m| m.payout,
                 "owed to affiliates for conversions of all goals now pending or approved",
+            ),
+        }
+    }
+
+    fn of_ratios(self) -> Formula {
+        match self {
+            Self::Epc => each(PAYOUT, CLICKS, "what affiliates earn per valid click"),
+            Self::Cpc => each(
+                PAYOUT,
+                CLICKS,
+                "what a valid click costs the tenant in payout",
+            ),
+            Self::Rpc => each(REVENUE, CLICKS, "what the tenant earns per valid click"),
+            Self::Cpa => each(PAYOUT, CONVERSIONS, "payout per conversion"),
+            Self::Rpa => each(REVENUE, CONVERSIONS, "revenue per conversion"),
+            Self::Margin => share(PROFIT, REVENUE, "part of the revenue that stays"),
+            Self::Roi => share(PROFIT, COST, "profit per ad cost"),
+            Self::Roas => share(REVENUE, COST, "revenue per ad cost"),
+            Self::ApproveRate => share(
+                APPROVED,
+                DECIDED,
+                "part of the decided conversions of the base goal that is approved",
+            ),
+            _ => share(
+                CONVERSIONS,
+                CLICKS,
+                "conversions of the base goal per valid click",
             ),
         }
     }
