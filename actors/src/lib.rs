@@ -28,7 +28,7 @@ mod window;
 pub use self::campaign::{ArmSums, CampaignState};
 pub use self::faults::{Faults, KINDS};
 pub use self::mesh::{AskError, Chance, Mesh, Options, StatusWanted};
-pub use self::ports::{Clock, Ports};
+pub use self::ports::{Clock, Journal, Lane, Ports};
 pub use self::routes::{PublishedKey, PublishedTenant, Route, Routes};
 pub use self::tenant::{Accepted, SetStatusError};
 pub use self::verdicts::{TooManyWaiting, Verdicts, Waiting};

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use weir_engine::ids::UnixMs;
 use weir_engine::ports::{CatalogStore, ClickLookup, LedgerStore};
-use weir_journal::{Journal, Lane};
+pub use weir_journal::{Journal, Lane};
 
 /// The log, the store, the look-up of clicks and the clock.
 #[derive(Clone)]

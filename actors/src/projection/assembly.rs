@@ -28,7 +28,9 @@ struct OpenWindow {
 
 impl OpenWindow {
     fn is_complete(&self) -> bool {
-        self.head.as_ref().is_some_and(|h| h.tenants == self.effects.len())
+        self.head
+            .as_ref()
+            .is_some_and(|h| h.tenants == self.effects.len())
     }
 }
 
@@ -46,7 +48,7 @@ struct Gathered {
 
 /// What a commit covers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Ready {
+pub(crate) struct Ready {
     /// The last window in it.
     pub(super) window: u64,
     /// Facts in it.
@@ -88,13 +90,18 @@ impl Assembly {
 
     /// Takes note of a window.
     pub(super) fn window(&mut self, head: WindowHead) {
-        self.open.entry(head.number).or_default().head = Some(head);
+        let number = head.number;
+        self.open.entry(number).or_default().head = Some(head);
         self.gather();
     }
 
     /// Takes a tenant's effects.
     pub(super) fn effects(&mut self, effects: Effects) {
-        self.open.entry(effects.window).or_default().effects.push(effects);
+        self.open
+            .entry(effects.window)
+            .or_default()
+            .effects
+            .push(effects);
         self.gather();
     }
 
@@ -121,7 +128,12 @@ impl Assembly {
 
     /// The steps of a commit; partitions that are only checkpointed step in place.
     fn advances(&mut self, ready: &Ready) -> Vec<Advance> {
-        let touched: BTreeSet<u16> = ready.steps.keys().chain(ready.refold_from.keys()).copied().collect();
+        let touched: BTreeSet<u16> = ready
+            .steps
+            .keys()
+            .chain(ready.refold_from.keys())
+            .copied()
+            .collect();
         let mut advances = Vec::with_capacity(touched.len());
         for number in touched {
             let Some(partition) = self.partitions.get_mut(&number) else {
@@ -164,7 +176,11 @@ impl Assembly {
 
     /// Moves complete windows, in order, into the commit.
     fn gather(&mut self) {
-        while self.open.get(&self.next).is_some_and(OpenWindow::is_complete) {
+        while self
+            .open
+            .get(&self.next)
+            .is_some_and(OpenWindow::is_complete)
+        {
             let Some(window) = self.open.remove(&self.next) else {
                 return;
             };
@@ -196,7 +212,9 @@ impl Assembly {
             self.gathered.counters.insert((tenant, place), used);
         }
         for checkpoint in effects.checkpoints {
-            self.gathered.checkpoints.insert(checkpoint.actor, checkpoint);
+            self.gathered
+                .checkpoints
+                .insert(checkpoint.actor, checkpoint);
         }
     }
 
@@ -234,7 +252,10 @@ impl Gathered {
 
     fn add_judged(&mut self, judged: &Judged) {
         judged.rollups(|key, delta| {
-            self.rollups.entry((judged.tenant, key)).or_default().add(&delta);
+            self.rollups
+                .entry((judged.tenant, key))
+                .or_default()
+                .add(&delta);
         });
         match &judged.judgement {
             Judgement::Conversion(conversion) => self.add_conversion(judged, conversion),

@@ -32,7 +32,10 @@ impl WindowInMaking {
             .steps
             .entry(position.partition)
             .or_insert((position.seq, position.seq));
-        assert_eq!(step.1, position.seq, "J1: facts of a partition come without gaps");
+        assert_eq!(
+            step.1, position.seq,
+            "J1: facts of a partition come without gaps"
+        );
         step.1 += 1;
         self.facts += 1;
         self.newest_at = self.newest_at.max(logged.record.at);
@@ -44,7 +47,10 @@ impl WindowInMaking {
             at: logged.record.at,
             fact: Fact::read(logged),
         };
-        self.by_tenant.entry(logged.record.tenant).or_default().push(fact);
+        self.by_tenant
+            .entry(logged.record.tenant)
+            .or_default()
+            .push(fact);
     }
 
     /// Steps of the partitions whose effects are not stored up to `stored`.

@@ -56,7 +56,11 @@ async fn click(
     ClickCore::read(&record.logged().record).ok()
 }
 
-pub(super) async fn conversion(ports: &Ports, fold: &TenantFold, id: ConversionId) -> Option<Conversion> {
+pub(super) async fn conversion(
+    ports: &Ports,
+    fold: &TenantFold,
+    id: ConversionId,
+) -> Option<Conversion> {
     match fold.recent.get(id) {
         Some(recent) => Some(recent.clone()),
         None => insist("conversion", || ports.ledger.conversion(fold.tenant(), id)).await,
@@ -68,7 +72,10 @@ async fn by_identity(ports: &Ports, fold: &TenantFold, identity: Identity) -> Op
         Some(recent) => Some(recent.clone()),
         None => {
             let tenant = fold.tenant();
-            insist("identity", || ports.ledger.conversion_by_identity(tenant, identity)).await
+            insist("identity", || {
+                ports.ledger.conversion_by_identity(tenant, identity)
+            })
+            .await
         }
     }
 }
@@ -83,7 +90,12 @@ async fn insist<T, E: Error + 'static, F: Future<Output = Result<T, E>>>(
         match ask().await {
             Ok(answer) => return answer,
             Err(error) => {
-                tracing::warn!(what, error = &error as &dyn Error, ?wait, "evidence cannot be read; trying again");
+                tracing::warn!(
+                    what,
+                    error = &error as &dyn Error,
+                    ?wait,
+                    "evidence cannot be read; trying again"
+                );
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(LONGEST_WAIT);
             }

@@ -120,7 +120,9 @@ impl TenantFold {
         received: &ConversionReceived,
         evidence: Evidence,
     ) -> JudgedConversion {
-        let judged = self.state.judge_conversion(position, at, received, evidence);
+        let judged = self
+            .state
+            .judge_conversion(position, at, received, evidence);
         let made = judged.made.iter();
         let changed = judged.changed.iter().map(|c| &c.conversion);
         for conversion in made.chain(changed) {
@@ -136,7 +138,9 @@ impl TenantFold {
         change: &ConversionStatusChanged,
         prior: Option<Conversion>,
     ) -> Option<StatusChange> {
-        let changed = self.state.judge_status_change(position, at, change, prior)?;
+        let changed = self
+            .state
+            .judge_status_change(position, at, change, prior)?;
         self.recent.put(position.seq, &changed.conversion);
         Some(changed)
     }
@@ -173,7 +177,9 @@ fn read_back(range: JudgedRange) -> BTreeMap<u64, Judgement> {
         let status = row.verdict.status.unwrap_or(ConversionStatus::Rejected);
         let judged = JudgedConversion {
             received_id: row.received_id,
-            made: conversion.filter(|_| row.is_made).map(|c| standing_at(c, status)),
+            made: conversion
+                .filter(|_| row.is_made)
+                .map(|c| standing_at(c, status)),
             changed: changes.remove(&row.position.seq),
             verdict: row.verdict,
             transfers: Vec::new(),

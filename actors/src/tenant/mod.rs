@@ -16,5 +16,5 @@ mod recent;
 mod writer;
 
 pub(crate) use self::actor::{TenantActor, TenantArgs, TenantMsg};
-pub(crate) use self::writer::{Propose, SetStatus};
 pub use self::writer::{Accepted, SetStatusError};
+pub(crate) use self::writer::{Propose, SetStatus};
