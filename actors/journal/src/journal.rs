@@ -16,7 +16,7 @@ use crate::health::Health;
 use crate::lane::Lane;
 use crate::open::{Running, Threads, open};
 use crate::reader::{ReadError, Reader, Until};
-use crate::recover::survey;
+use crate::recover::survey_beside_a_writer;
 use crate::segments::{Index, Segment, Segments};
 use crate::{Cursors, Durability, FolderLock, Options, lookup};
 
@@ -245,7 +245,7 @@ impl StoredLog {
     /// See [`OpenError`]; never [`OpenError::Locked`].
     pub fn open(data: &Path) -> Result<Self, OpenError> {
         let folder = Folder::below(data);
-        let found = survey(&folder)?;
+        let found = survey_beside_a_writer(&folder)?;
         let horizon = folder
             .horizon()
             .map_err(|e| OpenError::io(&folder.path().join("horizon"), e))?;
@@ -278,8 +278,7 @@ impl StoredLog {
     /// Reads facts from `cursors` on, up to [`Self::end`].
     ///
     /// # Errors
-    /// [`ReadError::Removed`] when retention has removed facts that were asked for; [`ReadError::Ended`] when
-    /// there is nothing at or after `cursors`.
+    /// [`ReadError::Removed`] when retention has removed facts that were asked for.
     pub fn read_from(&self, cursors: Cursors) -> Result<Reader, ReadError> {
         let until = Until::Place(self.until);
         Reader::new(Arc::clone(&self.segments), until, cursors)

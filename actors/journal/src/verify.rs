@@ -8,7 +8,7 @@ use crate::error::OpenError;
 use crate::folder::Folder;
 use crate::format::{FIRST_GROUP, Header, RawRecord, Seal, TextAt, Unreadable, definition};
 use crate::index::{IndexFlaw, entries_of, read_header};
-use crate::recover::{Survey, survey};
+use crate::recover::{Survey, beside_a_writer, survey_beside_a_writer};
 use crate::scan::{Scan, first_page, scan};
 use crate::segments::Index;
 use crate::tail::Tail;
@@ -53,12 +53,20 @@ pub struct Report {
 /// the report.
 pub fn verify(data: &Path) -> Result<Report, OpenError> {
     let folder = Folder::below(data);
+    let walk = || walk(&folder);
+    beside_a_writer(&folder, walk, |seen| {
+        seen.as_ref()
+            .map_or(true, |report| report.problem.is_some())
+    })
+}
+
+fn walk(folder: &Folder) -> Result<Report, OpenError> {
     let mut report = Report::default();
     let listing = folder.list().map_err(|e| OpenError::io(folder.path(), e))?;
     let mut before: Option<(Header, Scan)> = None;
     for (i, &number) in listing.segments.iter().enumerate() {
         let is_last = i + 1 == listing.segments.len();
-        match check_segment(&folder, number, is_last, before.as_ref(), &mut report)? {
+        match check_segment(folder, number, is_last, before.as_ref(), &mut report)? {
             Ok(after) => before = Some(after),
             Err(problem) => {
                 report.problem = Some(problem);
@@ -221,7 +229,7 @@ pub struct Summary {
 /// # Errors
 /// See [`OpenError`].
 pub fn info(data: &Path) -> Result<Summary, OpenError> {
-    let Survey { finished, last, .. } = survey(&Folder::below(data))?;
+    let Survey { finished, last, .. } = survey_beside_a_writer(&Folder::below(data))?;
     let mut summary = Summary::default();
     let last_header = last.as_ref().map(|last| &last.header);
     let first = finished.first().map(|s| &s.header).or(last_header);

@@ -157,6 +157,57 @@ fn the_folder_is_read_by_others_while_it_is_written() {
 }
 
 #[test]
+fn looking_beside_a_busy_writer_never_takes_its_work_for_damage() {
+    let data = tempfile::tempdir().unwrap();
+    let journal = Journal::open(data.path(), &small()).unwrap();
+    append(&journal.shared_lane(), 0).unwrap();
+    let is_done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut last = 0;
+            while !is_done.load(Ordering::Relaxed) {
+                let stored = StoredLog::open(data.path()).unwrap();
+                let total = stored.end().total();
+                assert!(total >= last, "{total} after {last}");
+                last = total;
+                assert_eq!(verify(data.path()).unwrap().problem, None);
+                let mut reader = stored.read_from(stored.start()).unwrap();
+                match reader.try_next(usize::MAX >> 1) {
+                    Ok(_) | Err(ReadError::Removed) => {}
+                    Err(ReadError::Io { source, .. }) => {
+                        assert_eq!(source.kind(), std::io::ErrorKind::NotFound);
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        });
+        for round in 1..150u64 {
+            append_together(&journal.shared_lane(), round * 40..round * 40 + 40);
+            if round % 40 == 0 {
+                let all = journal.end();
+                journal
+                    .remove_before(all, std::time::Duration::ZERO)
+                    .unwrap();
+            }
+        }
+        is_done.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn a_stored_log_ends_where_it_was_when_opened() {
+    let data = tempfile::tempdir().unwrap();
+    let journal = Journal::open(data.path(), &small()).unwrap();
+    append_together(&journal.shared_lane(), 0..5);
+    let stored = StoredLog::open(data.path()).unwrap();
+    let mut reader = stored.read_from(Cursors::START).unwrap();
+    assert_eq!(wait(reader.next(100)).unwrap().len(), 5);
+    assert!(matches!(wait(reader.next(100)), Err(ReadError::Ended)));
+    let mut at_end = stored.read_from(stored.end()).unwrap();
+    assert!(at_end.try_next(100).unwrap().is_none());
+}
+
+#[test]
 fn a_closed_journal_is_read_to_its_end_and_takes_nothing_more() {
     let data = tempfile::tempdir().unwrap();
     let journal = Journal::open(data.path(), &small()).unwrap();

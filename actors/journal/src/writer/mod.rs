@@ -188,7 +188,8 @@ impl Work<'_> {
 
     /// As many records as fit the segment and a group.
     fn draft(&mut self, taken: &mut [Taken]) -> Draft {
-        let mut draft = Draft::new(self.open);
+        let waiting = taken.iter().map(Taken::bytes_left).sum();
+        let mut draft = Draft::new(self.open, waiting);
         for lane in taken.iter_mut() {
             while let Some(record) = lane.peek() {
                 if !draft.has_room_for(&record) {
