@@ -27,7 +27,6 @@ pub struct Journal(Arc<Owner>);
 struct Owner {
     running: Running,
     shared_lane: Lane,
-    durability: Durability,
     folder: PathBuf,
     /// Taken by whoever closes: joins the threads, then gives the folder back.
     held: Mutex<Option<(Threads, FolderLock)>>,
@@ -59,7 +58,6 @@ impl Journal {
         Ok(Self(Arc::new(Owner {
             running,
             shared_lane,
-            durability: options.durability,
             folder: data.to_path_buf(),
             held: Mutex::new(Some((threads, lock))),
         })))
@@ -121,7 +119,7 @@ impl Journal {
     /// What an acknowledged fact survives.
     #[must_use]
     pub fn durability(&self) -> Durability {
-        self.0.durability
+        self.0.running.durability
     }
 
     /// The data folder.

@@ -42,6 +42,18 @@ fn a_restarted_journal_goes_on_without_a_gap() {
     assert!(report.segments > 2, "segments turned: {}", report.segments);
 }
 
+/// Waits for `count` facts, at most `max` at a time.
+fn read_count(mut reader: crate::Reader, count: u64, max: usize) -> Vec<OwnedRecord> {
+    let mut facts = Vec::new();
+    while (facts.len() as u64) < count {
+        let batch = wait(reader.next(max)).unwrap();
+        assert!(batch.len() <= max);
+        facts.extend(batch.iter().map(OwnedRecord::from));
+    }
+    assert_eq!(reader.lag(), 0);
+    facts
+}
+
 #[test]
 fn readers_at_the_head_and_behind_see_every_fact_once_in_order_while_others_append() {
     const WRITERS: u64 = 4;
@@ -51,19 +63,8 @@ fn readers_at_the_head_and_behind_see_every_fact_once_in_order_while_others_appe
     append_together(&journal.shared_lane(), 0..200);
     let from_start = journal.read_from(Cursors::START).unwrap().with_texts();
     let at_head = journal.read_from(journal.end()).unwrap().with_texts();
-    let read = |mut reader: crate::Reader, count: u64, max: usize| {
-        std::thread::spawn(move || {
-            let mut facts: Vec<OwnedRecord> = Vec::new();
-            while (facts.len() as u64) < count {
-                let batch = wait(reader.next(max)).unwrap();
-                facts.extend(batch.iter().map(OwnedRecord::from));
-            }
-            assert_eq!(reader.lag(), 0);
-            facts
-        })
-    };
-    let all = read(from_start, 200 + WRITERS * EACH, 7);
-    let new = read(at_head, WRITERS * EACH, 1000);
+    let all = std::thread::spawn(move || read_count(from_start, 200 + WRITERS * EACH, 7));
+    let new = std::thread::spawn(move || read_count(at_head, WRITERS * EACH, 1000));
     let next = Arc::new(AtomicU64::new(200));
     let writers: Vec<_> = (0..WRITERS)
         .map(|w| {

@@ -44,7 +44,14 @@ fn write_groups(data: &Path, sizes: &[u64]) -> Vec<u64> {
         wait(appending).unwrap();
     }
     journal.close().unwrap();
-    let bytes = std::fs::read(segment_file(data, 1)).unwrap();
+    let ends = group_ends(&segment_file(data, 1));
+    assert_eq!(ends.len(), sizes.len());
+    ends
+}
+
+/// Where the groups of a segment end.
+fn group_ends(file: &Path) -> Vec<u64> {
+    let bytes = std::fs::read(file).unwrap();
     let mut ends = Vec::new();
     let mut at = 4096;
     while bytes[at] != 0 {
@@ -54,7 +61,6 @@ fn write_groups(data: &Path, sizes: &[u64]) -> Vec<u64> {
             ends.push(at as u64);
         }
     }
-    assert_eq!(ends.len(), sizes.len());
     ends
 }
 
