@@ -42,10 +42,9 @@ impl Recent {
         while let Some(&(seq, id)) = self.changes.front().filter(|(seq, _)| *seq < stored) {
             self.changes.pop_front();
             let is_last = self.by_id.get(&id).is_some_and(|(last, _)| *last == seq);
-            if let Some((_, conversion)) = is_last.then(|| self.by_id.remove(&id)).flatten() {
-                if let Some(identity) = conversion.identity {
-                    self.by_identity.remove(&identity);
-                }
+            let stored = is_last.then(|| self.by_id.remove(&id)).flatten();
+            if let Some(identity) = stored.and_then(|(_, conversion)| conversion.identity) {
+                self.by_identity.remove(&identity);
             }
         }
     }

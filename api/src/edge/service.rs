@@ -100,7 +100,7 @@ async fn dispatch<L: Append>(core: &Core<L>, peer: IpAddr, request: Request<Inco
         "/v1/track/click" => match *method {
             Method::POST => match read_body(headers, body).await {
                 Ok(body) => track::answer(core, host, api_key(core, headers), &body).await,
-                Err(refused) => refused,
+                Err(refused) => refused.answer(),
             },
             _ => not_allowed("POST"),
         },
@@ -131,7 +131,7 @@ async fn conversion<L: Append>(
             .and_then(|v| v.to_str().ok());
         match read_body(headers, body).await {
             Ok(bytes) => (BodyKind::of(content_type), bytes),
-            Err(refused) => return refused,
+            Err(refused) => return refused.answer(),
         }
     } else {
         (BodyKind::None, Bytes::new())
@@ -156,35 +156,48 @@ async fn conversion<L: Append>(
     }
 }
 
-/// The whole body, within its limits.
-async fn read_body(headers: &HeaderMap, body: Incoming) -> Result<Bytes, Answer> {
-    let refuse = |status, reason: &'static str, title: &str| {
-        metrics::counter!(telemetry::BAD_REQUESTS_TOTAL, "reason" => reason).increment(1);
-        Err(respond::problem(status, reason, title, &[]))
-    };
-    if headers.contains_key(header::CONTENT_ENCODING) {
-        let title = "encoded bodies are not taken";
-        return refuse(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "content_encoding",
-            title,
-        );
+/// Why a body is not taken.
+#[derive(Debug, Clone, Copy)]
+struct BodyRefused(StatusCode, &'static str, &'static str);
+
+impl BodyRefused {
+    const ENCODED: Self = Self(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "content_encoding",
+        "encoded bodies are not taken",
+    );
+    const TOO_LARGE: Self = Self(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body_too_large",
+        "the body is larger than 64 kB",
+    );
+    const CUT: Self = Self(StatusCode::BAD_REQUEST, "body_cut", "the body ended early");
+    const SLOW: Self = Self(
+        StatusCode::REQUEST_TIMEOUT,
+        "body_slow",
+        "the body came too slowly",
+    );
+
+    fn answer(self) -> Answer {
+        let Self(status, code, title) = self;
+        metrics::counter!(telemetry::BAD_REQUESTS_TOTAL, "reason" => code).increment(1);
+        respond::problem(status, code, title, &[])
     }
-    let too_large = "the body is larger than 64 kB";
+}
+
+/// The whole body, within its limits.
+async fn read_body(headers: &HeaderMap, body: Incoming) -> Result<Bytes, BodyRefused> {
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        return Err(BodyRefused::ENCODED);
+    }
     if body.size_hint().lower() > MAX_BODY as u64 {
-        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", too_large);
+        return Err(BodyRefused::TOO_LARGE);
     }
     match tokio::time::timeout(BODY_TIME, Limited::new(body, MAX_BODY).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            refuse(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", too_large)
-        }
-        Ok(Err(_)) => refuse(StatusCode::BAD_REQUEST, "body_cut", "the body ended early"),
-        Err(_) => refuse(
-            StatusCode::REQUEST_TIMEOUT,
-            "body_slow",
-            "the body came too slowly",
-        ),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyRefused::TOO_LARGE),
+        Ok(Err(_)) => Err(BodyRefused::CUT),
+        Err(_) => Err(BodyRefused::SLOW),
     }
 }
 
