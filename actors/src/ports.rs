@@ -7,6 +7,8 @@ use weir_engine::ids::UnixMs;
 use weir_engine::ports::{CatalogStore, ClickLookup, LedgerStore};
 pub use weir_journal::{Journal, Lane};
 
+use crate::tenant::evidence::Sources;
+
 /// The log, the store, the look-up of clicks and the clock.
 #[derive(Clone)]
 pub struct Ports {
@@ -22,6 +24,15 @@ pub struct Ports {
     pub catalog: Arc<dyn CatalogStore>,
     /// The time of facts that actors write.
     pub clock: Clock,
+}
+
+impl Ports {
+    pub(crate) fn sources(&self) -> Sources<'_> {
+        Sources {
+            clicks: self.clicks.as_ref(),
+            ledger: self.ledger.as_ref(),
+        }
+    }
 }
 
 /// A source of the time of day.

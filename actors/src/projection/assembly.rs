@@ -50,21 +50,21 @@ struct Gathered {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Ready {
     /// The last window in it.
-    pub(super) window: u64,
+    pub(crate) window: u64,
     /// Facts in it.
-    pub(super) facts: u64,
+    pub(crate) facts: u64,
     /// Credits to give back once it is stored.
-    pub(super) credits: u32,
+    pub(crate) credits: u32,
     /// Whether somebody waits for it.
-    pub(super) is_urgent: bool,
+    pub(crate) is_urgent: bool,
     /// How far it takes each partition.
-    pub(super) steps: BTreeMap<u16, (u64, u64)>,
+    pub(crate) steps: BTreeMap<u16, (u64, u64)>,
     /// How far its checkpoints cover each partition.
-    pub(super) refold_from: BTreeMap<u16, u64>,
+    pub(crate) refold_from: BTreeMap<u16, u64>,
 }
 
 /// See the module.
-pub(super) struct Assembly {
+pub(crate) struct Assembly {
     partitions: BTreeMap<u16, PartitionState>,
     next: u64,
     open: BTreeMap<u64, OpenWindow>,
@@ -74,7 +74,7 @@ pub(super) struct Assembly {
 
 impl Assembly {
     /// Starts with window 1 where the store is, with the blocks of unique clicks that are not full.
-    pub(super) fn new(
+    pub(crate) fn new(
         partitions: &[PartitionState],
         blocks: impl IntoIterator<Item = UniqueBlock>,
     ) -> Self {
@@ -89,14 +89,14 @@ impl Assembly {
     }
 
     /// Takes note of a window.
-    pub(super) fn window(&mut self, head: WindowHead) {
+    pub(crate) fn window(&mut self, head: WindowHead) {
         let number = head.number;
         self.open.entry(number).or_default().head = Some(head);
         self.gather();
     }
 
     /// Takes a tenant's effects.
-    pub(super) fn effects(&mut self, effects: Effects) {
+    pub(crate) fn effects(&mut self, effects: Effects) {
         self.open
             .entry(effects.window)
             .or_default()
@@ -106,17 +106,17 @@ impl Assembly {
     }
 
     /// Whether windows wait for their tenants.
-    pub(super) fn has_open(&self) -> bool {
+    pub(crate) fn has_open(&self) -> bool {
         !self.open.is_empty()
     }
 
     /// What a commit made now would cover; `None` when there is nothing.
-    pub(super) fn ready(&self) -> Option<&Ready> {
+    pub(crate) fn ready(&self) -> Option<&Ready> {
         Some(&self.gathered.ready).filter(|r| r.window > 0)
     }
 
     /// The commit of everything gathered.
-    pub(super) fn take(&mut self) -> Option<(Ready, Commit)> {
+    pub(crate) fn take(&mut self) -> Option<(Ready, Commit)> {
         self.ready()?;
         let gathered = std::mem::take(&mut self.gathered);
         let ready = gathered.ready.clone();

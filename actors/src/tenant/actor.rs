@@ -6,11 +6,11 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
 use weir_engine::caps::Place;
-use weir_engine::catalog::{Catalog, Change};
+use weir_engine::catalog::Catalog;
 use weir_engine::fact::Decoder;
 use weir_engine::ids::{Position, TenantId, partition_of};
 use weir_engine::judge::{Judged, Judgement, TenantState, Uniqueness, Verdict};
-use weir_engine::ports::{ActorKey, Checkpoint, EntityRow, PartitionState};
+use weir_engine::ports::{ActorKey, Checkpoint, PartitionState};
 
 use super::campaigns::Campaigns;
 use super::evidence;
@@ -132,7 +132,8 @@ impl Actor for TenantActor {
                     .await;
             }
             TenantMsg::SetStatus(set) => {
-                let prior = evidence::conversion(&shell.args.ports, &shell.fold, set.id).await;
+                let prior =
+                    evidence::conversion(shell.args.ports.sources(), &shell.fold, set.id).await;
                 shell.writer.set_status(set, prior.as_ref()).await;
             }
             TenantMsg::Show { campaign, reply } => {
@@ -193,7 +194,7 @@ impl TenantShell {
         let mut judged = Vec::with_capacity(facts.len());
         let mut refolded = 0;
         for fact in facts {
-            let evidence = evidence::gather(&self.args.ports, &self.fold, &fact).await;
+            let evidence = evidence::gather(self.args.ports.sources(), &self.fold, &fact).await;
             refolded += usize::from(self.fold.is_stored(fact.position));
             self.folded_to = fact.position.seq + 1;
             judged.push(self.fold.judge(fact, evidence));
@@ -201,7 +202,7 @@ impl TenantShell {
         }
         let judged = Arc::new(judged);
         self.campaigns.deliver(&myself.get_cell(), &judged).await?;
-        let entities = self.entities(&judged[refolded..]);
+        let entities = self.fold.entity_rows(&judged[refolded..]);
         let touched = self.fold.state.take_touched();
         self.publish(&judged[refolded..], &touched);
         self.args
@@ -249,25 +250,6 @@ impl TenantShell {
             }
             Judgement::Click(_) | Judgement::Config(_) => {}
         }
-    }
-
-    /// Rows of the entities that changed, as they stand now.
-    fn entities(&self, judged: &[Judged]) -> Vec<EntityRow> {
-        let row = |judged: &Judged, change: &Change| {
-            let created_at = self.fold.state.catalog().created_at(change.key);
-            EntityRow {
-                tenant: judged.tenant,
-                position: judged.position,
-                created_at: created_at.unwrap_or(judged.at),
-                updated_at: judged.at,
-                change: change.clone(),
-            }
-        };
-        let changes = judged.iter().filter_map(|j| match &j.judgement {
-            Judgement::Config(change) => Some(row(j, change)),
-            _ => None,
-        });
-        changes.collect()
     }
 
     /// Shows the click path what changed: configuration, and room under caps.

@@ -10,8 +10,8 @@
 
 mod actor;
 mod campaigns;
-mod evidence;
-mod fold;
+pub(crate) mod evidence;
+pub(crate) mod fold;
 mod recent;
 mod writer;
 

@@ -6,17 +6,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
-use weir_actors::{Clock, Mesh, Options, Ports};
-use weir_embedded::Embedded;
+use weir_actors::{Clock, Mesh, Options, Ports, replay};
+use weir_embedded::{Embedded, Snapshot, TableDigest};
 use weir_engine::catalog::{Change, EntityKey, EntityKind};
 use weir_engine::click_id::{ClickId, ClickKey, EPOCH_MS, Parts};
 use weir_engine::fact::{
     AuthKind, ClickCore, ClickDetail, ClickOutcome, ClickReason, ConversionReceived, Kind, Sent,
 };
 use weir_engine::ids::{AdvertiserId, ArmId, OfferId, Position, TenantId, UnixMs};
-use weir_engine::ports::{Append, LedgerStore};
+use weir_engine::ports::{Append, ClickLookup, Found, LedgerStore, LookupError, PortFuture};
 use weir_engine::record::Record;
-use weir_journal::{Cursors, Journal};
+use weir_journal::{Cursors, Journal, StoredLog};
 
 pub const ADVERTISER: u32 = 1;
 pub const AFFILIATE: u32 = 2;
@@ -24,6 +24,19 @@ pub const OFFER: u32 = 3;
 pub const CAMPAIGN: u32 = 4;
 pub const ARM: u32 = 5;
 const KEY: ClickKey = ClickKey([7; 16]);
+
+/// Clicks of a log that nobody writes.
+struct Clicks(StoredLog);
+
+impl ClickLookup for Clicks {
+    fn find(&self, click_id: ClickId) -> PortFuture<'_, Result<Found, LookupError>> {
+        let found = self
+            .0
+            .find_now(click_id)
+            .map_err(|e| LookupError(Box::new(e)));
+        Box::pin(std::future::ready(found))
+    }
+}
 
 pub struct World {
     folder: tempfile::TempDir,
@@ -98,6 +111,27 @@ impl World {
         let running = self.running.take().unwrap();
         running.mesh.kill().await;
         running.journal.close().unwrap();
+    }
+
+    /// Folds the log of a stopped world from its start, `batch` facts a transaction, and gives the digests.
+    pub async fn replayed(&self, batch: usize) -> Vec<TableDigest> {
+        let log = StoredLog::open(self.folder.path()).unwrap();
+        let file = self.folder.path().join(format!("replay-{batch}.db"));
+        let store = Embedded::open(&file).unwrap();
+        let clicks = Clicks(StoredLog::open(self.folder.path()).unwrap());
+        let reader = log.read_from(Cursors::START).unwrap();
+        let replayed = replay(reader, log.end(), &clicks, &store, batch, |_| {})
+            .await
+            .unwrap();
+        assert_eq!(replayed.facts, log.end().total());
+        Snapshot::open(&file).unwrap().digests().unwrap()
+    }
+
+    /// The digests of the live store.
+    pub fn digests(&self) -> Vec<TableDigest> {
+        let snapshot = Snapshot::open(&self.folder.path().join("state.db")).unwrap();
+        assert_eq!(snapshot.violations().unwrap(), []);
+        snapshot.digests().unwrap()
     }
 
     pub fn mesh(&self) -> &Mesh {
