@@ -96,7 +96,7 @@ impl Bots {
     }
 }
 
-/// Words by which automation names itself, each with what must not stand before it (phones called Cubot).
+/// Words by which automation names itself.
 const OWN_WORDS: [(&str, BotClass); 8] = [
     ("headless", BotClass::Headless),
     ("phantomjs", BotClass::Headless),
@@ -108,9 +108,8 @@ const OWN_WORDS: [(&str, BotClass); 8] = [
     ("scanner", BotClass::Scanner),
 ];
 
-/// What an unlisted program says of itself. Words only count in the comment or product that is not a browser's
-/// usual: a person's user agent with an add-on named "preview" would be a false alarm, so the general words
-/// need an address to complain to (`+http`) beside them.
+/// What an unlisted program says of itself. A person's user agent with an add-on named "preview" would be a false
+/// alarm, so the general words need an address to complain to beside them; no browser says `+http`.
 fn by_its_own_word(user_agent: &str) -> Option<BotClass> {
     let lower = user_agent.to_ascii_lowercase();
     let has_address = ["+http", "http://", "https://", "@"]
@@ -122,7 +121,7 @@ fn by_its_own_word(user_agent: &str) -> Option<BotClass> {
     if let Some((_, class)) = word {
         return Some(*class);
     }
-    (names_a_bot(&lower) || lower.contains("(+http")).then_some(BotClass::Crawler)
+    (names_a_bot(&lower) || lower.contains("+http")).then_some(BotClass::Crawler)
 }
 
 /// Whether a word ends in "bot": `examplebot/1.0`, `my-bot)`; not the phone maker Cubot.

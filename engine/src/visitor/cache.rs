@@ -16,7 +16,7 @@ use super::hints::Hints;
 /// Entries of a cache of the usual size.
 const ENTRIES: usize = 8_192;
 
-/// A read user agent with its hash.
+/// A read user agent with its hash, if the place is taken.
 type Place = Option<(u64, Arc<Device>)>;
 
 /// Read user agents by hash.

@@ -29,12 +29,13 @@ const BROWSERS: [(&str, &str); 24] = [
 ];
 
 /// Systems: a name of the patterns or a platform of the hints, and ours.
-const SYSTEMS: [(&str, &str); 6] = [
+const SYSTEMS: [(&str, &str); 7] = [
     ("Mac OS X", "macOS"),
     ("Mac OS", "macOS"),
     ("Chrome OS", "ChromeOS"),
     ("Chromium OS", "ChromeOS"),
     ("ATV OS X", "tvOS"),
+    ("Web0S", "webOS"),
     ("Other", ""),
 ];
 

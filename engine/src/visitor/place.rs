@@ -2,8 +2,8 @@
 //!
 //! Reads any file of the MaxMind format whose rows are shaped as GeoIP2 (`country.iso_code`,
 //! `subdivisions`, `city.names.en`, `isp`) or flat (`country_code`, `state1`, `city`, `as_organization`). Always
-//! true: an address that the file does not know, or a row that cannot be read, is in `ZZ`; nothing is an error on
-//! the click path.
+//! true: an address that the file does not know, a private one, or a row that cannot be read, is in `ZZ`; nothing
+//! is an error on the click path.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -84,6 +84,10 @@ impl Countries {
     #[must_use]
     pub fn lookup(&self, address: IpAddr) -> Place<'_> {
         let address = address.to_canonical();
+        if is_nowhere(address) {
+            // Some files give countries to networks that are in none.
+            return Place::default();
+        }
         let row = row_of(&self.places, address);
         let mut place = row.place();
         if let Some(providers) = &self.providers {
@@ -96,6 +100,30 @@ impl Countries {
     #[must_use]
     pub fn built_at(&self) -> u64 {
         self.places.metadata().build_epoch
+    }
+}
+
+/// Whether the address is of a network that is nowhere in particular: this machine, private, documentation.
+fn is_nowhere(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let is_carrier = v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64;
+            v4.is_private()
+                || v4.is_loopback()
+                || v4.is_link_local()
+                || v4.is_unspecified()
+                || v4.is_documentation()
+                || is_carrier
+        }
+        IpAddr::V6(v6) => {
+            let first = v6.segments()[0];
+            let is_documentation = first == 0x2001 && v6.segments()[1] == 0xdb8;
+            v6.is_loopback()
+                || v6.is_unspecified()
+                || is_documentation
+                || first & 0xfe00 == 0xfc00
+                || first & 0xffc0 == 0xfe80
+        }
     }
 }
 
@@ -215,5 +243,59 @@ impl<'de> Visitor<'de> for WordVisitor {
 
     fn visit_bool<E>(self, _: bool) -> Result<&'de str, E> {
         Ok("")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_every_known_shape_are_read() {
+        let geoip2 = r#"{"city":{"geoname_id":5,"names":{"de":"Mailand","en":"Milan"}},
+            "country":{"iso_code":"IT","is_in_european_union":true,"names":{"en":"Italy"}},
+            "subdivisions":[{"iso_code":"25","names":{"en":"Lombardy"}},{"iso_code":"MI"}]}"#;
+        let without_codes =
+            r#"{"country":{"iso_code":"it"},"subdivisions":[{"names":{"en":"Lombardy"}}]}"#;
+        let flat = r#"{"country_code":"IT","state1":"Lombardy","city":"Milan","latitude":1,"timezone":null}"#;
+        let cases = [
+            (geoip2, ["IT", "25", "Milan", ""]),
+            (without_codes, ["IT", "Lombardy", "", ""]),
+            (flat, ["IT", "Lombardy", "Milan", ""]),
+            (
+                r#"{"isp":"A Net","organization":"B"}"#,
+                ["ZZ", "", "", "A Net"],
+            ),
+            (
+                r#"{"autonomous_system_organization":"C","isp":3}"#,
+                ["ZZ", "", "", "C"],
+            ),
+            (r#"{"country_code":"EUR"}"#, ["ZZ", "", "", ""]),
+        ];
+        for (row, expect) in cases {
+            let place = serde_json::from_str::<Row<'_>>(row).unwrap().place();
+            let got = [place.country_code(), place.region, place.city, place.isp];
+            assert_eq!(got, expect, "{row}");
+        }
+    }
+
+    #[test]
+    fn networks_that_are_nowhere_have_no_country() {
+        let nowhere = [
+            "127.0.0.1",
+            "10.1.2.3",
+            "100.64.0.1",
+            "169.254.1.1",
+            "0.0.0.0",
+            "::",
+            "fd00::1",
+            "fe80::1",
+        ];
+        for address in nowhere {
+            assert!(is_nowhere(address.parse().unwrap()), "{address}");
+        }
+        for address in ["8.8.8.8", "100.128.0.1", "2001:4860:4860::8888"] {
+            assert!(!is_nowhere(address.parse().unwrap()), "{address}");
+        }
     }
 }
