@@ -19,5 +19,6 @@ pub mod report;
 pub mod rollup;
 pub mod routing;
 pub mod secrets;
+pub mod targeting;
 pub mod template;
 pub mod visitor;

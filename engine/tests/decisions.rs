@@ -125,7 +125,9 @@ impl Router {
             aff,
             subject: Subject {
                 visitor,
+                address: "203.0.113.7".parse().unwrap(),
                 affiliate: None,
+                referrer: "",
                 source: "",
                 sub: &sub,
             },
@@ -456,7 +458,7 @@ fn every_step_of_a_decision_can_be_seen() {
         [
             "flow None",
             "arm 110 none None",
-            "arm 111 targeting Some(\"os\")",
+            "arm 111 targeting Some(Os)",
             "drawn 110 1 of [110]"
         ]
     );

@@ -164,6 +164,7 @@ struct OnItsWay<'a> {
     campaign: Arc<CampaignSnapshot>,
     now: UnixMs,
     visitor: Visitor<'a>,
+    address: IpAddr,
     texts: ClickTexts<'a>,
     aff: &'a str,
     is_test: bool,
@@ -176,7 +177,9 @@ impl<'a> OnItsWay<'a> {
             aff: self.aff,
             subject: Subject {
                 visitor: self.visitor,
+                address: self.address,
                 affiliate: None,
+                referrer: self.texts.referrer,
                 source: self.texts.source,
                 sub: self.texts.sub,
             },
@@ -286,6 +289,7 @@ fn on_its_way<'a, L: Append>(
             device,
             language: Language::of_header(person.language),
         },
+        address: person.address,
         texts: ClickTexts {
             ip: Some(truncate(person.address)),
             user_agent: person.user_agent,

@@ -18,7 +18,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use self::entities::*;
-pub use self::targeting::{Condition, Targeting, VersionRange};
+pub use self::targeting::{
+    AddressCondition, Condition, Schedule, Targeting, VersionRange, Weekday,
+};
 use crate::ids::{
     AdvertiserId, AffiliateId, ApiKeyId, CampaignId, DomainId, OfferId, TenantId, UnixMs,
 };

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::matcher::Subject;
 use super::snapshot::{
     CampaignSnapshot, CompiledArm, CompiledFlow, CompiledOffer, CompiledTerms, TenantSnapshot,
 };
@@ -13,6 +12,7 @@ use crate::catalog::{
 use crate::fact::{ClickOutcome, ClickReason, Sent};
 use crate::ids::{AffiliateId, UnixMs};
 use crate::policy::ArmSet;
+use crate::targeting::{Rule, Subject};
 use crate::template::Template;
 
 /// What a decision is made from, beside the snapshots.
@@ -69,7 +69,7 @@ pub enum Step<'a> {
         /// Its number; `None` = the default flow.
         flow: Option<u32>,
         /// What refused the visitor.
-        refused: Option<&'static str>,
+        refused: Option<Rule>,
     },
     /// An arm was looked at; why it may not have the click, if so.
     Arm {
@@ -80,7 +80,7 @@ pub enum Step<'a> {
         /// Why not.
         reason: ClickReason,
         /// What refused the visitor, for `targeting`.
-        refused: Option<&'static str>,
+        refused: Option<Rule>,
     },
     /// The policy drew.
     Drawn {
@@ -122,7 +122,7 @@ struct Refusal<'s> {
     offer_number: u32,
     /// Whether not even a fallback is wanted.
     is_blocked: bool,
-    property: Option<&'static str>,
+    property: Option<Rule>,
 }
 
 /// Decides where a click goes.
@@ -188,7 +188,9 @@ impl<'s> Deciding<'_, 's> {
     fn flow(&self, recorder: &mut impl Recorder) -> &'s CompiledFlow {
         let flows = &self.campaign.flows;
         let is_for = |flow: &&CompiledFlow| {
-            let refused = flow.matcher.refuses(&self.request.subject);
+            let refused = flow
+                .matcher
+                .refuses(&self.request.subject, self.request.now);
             recorder.step(Step::Flow {
                 flow: flow.number,
                 refused,
@@ -285,7 +287,10 @@ impl<'s> Deciding<'_, 's> {
         if affiliate.is_some() && !may_run(offer.visibility, terms) {
             return Err(refuse(ClickReason::OfferNotApproved, None));
         }
-        if let Some(property) = offer.matcher.refuses(&self.request.subject) {
+        if let Some(property) = offer
+            .matcher
+            .refuses(&self.request.subject, self.request.now)
+        {
             return Err(refuse(ClickReason::Targeting, Some(property)));
         }
         Ok(Candidate { arm, offer, terms })

@@ -13,14 +13,13 @@
 mod decide;
 mod destination;
 mod facts;
-mod matcher;
 mod snapshot;
 
 pub use self::decide::{ClickRequest, Decision, Recorder, Silent, Step, decide};
 pub use self::destination::{DestinationValues, destination};
 pub use self::facts::{ClickFacts, ClickTexts, Decided, facts};
-pub use self::matcher::{Matcher, Subject};
 pub use self::snapshot::{
     CampaignSnapshot, CompiledArm, CompiledCost, CompiledFlow, CompiledOffer, CompiledTerms,
     TenantSnapshot,
 };
+pub use crate::targeting::{Matcher, Subject};

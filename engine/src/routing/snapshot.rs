@@ -6,16 +6,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::matcher::Matcher;
 use crate::caps::{CapRule, Gates, rules_of};
 use crate::catalog::{
     Arm, Campaign, Catalog, CostModel, Distribution, FlowKind, Liveness, Offer, OfferStatus,
-    ReferrerPolicy, TermsStatus, Versioned, Visibility,
+    ReferrerPolicy, Targeting, TermsStatus, Versioned, Visibility,
 };
 use crate::fact::Paid;
 use crate::ids::TenantId;
 use crate::money::{Currency, Micros};
 use crate::policy::{FixedWeights, MAX_ARMS, Policy};
+use crate::targeting::Matcher;
 use crate::template::Template;
 
 /// A tenant, compiled.
@@ -156,9 +156,16 @@ fn compile_offer(catalog: &Catalog, number: u32, offer: &Versioned<Offer>) -> Co
         url: template(Some(&body.url)),
         fallback: template(body.fallback_url.as_deref()),
         referrer_policy: body.referrer_policy,
-        matcher: Matcher::new(&body.targeting),
+        matcher: matcher(catalog, &body.targeting),
         caps: hard(rules_of(catalog, number, None)),
     }
+}
+
+/// What cannot be made ready (it was checked when it was saved) takes nobody.
+fn matcher(catalog: &Catalog, targeting: &Targeting) -> Matcher {
+    let zone = catalog.tenant.as_ref();
+    let zone = zone.map_or("UTC", |t| t.body.timezone.as_str());
+    Matcher::compile(targeting, zone).unwrap_or_else(|_| Matcher::nobody())
 }
 
 fn hard(rules: Vec<CapRule>) -> Box<[CapRule]> {
@@ -258,7 +265,7 @@ impl CampaignSnapshot {
             require_affiliate: body.require_affiliate,
             cost: compile_cost(catalog, body),
             fallback: template(body.fallback_url.as_deref()),
-            flows: compile_flows(body),
+            flows: compile_flows(catalog, body),
             seed: u64::from(tenant.0) << 32 | u64::from(number),
         })
     }
@@ -281,7 +288,7 @@ fn compile_cost(catalog: &Catalog, campaign: &Campaign) -> CompiledCost {
 }
 
 /// Forced flows, then regular ones, each in the order of the list, then the default flow.
-fn compile_flows(campaign: &Campaign) -> Box<[CompiledFlow]> {
+fn compile_flows(catalog: &Catalog, campaign: &Campaign) -> Box<[CompiledFlow]> {
     let of_kind = |kind| campaign.flows.iter().filter(move |f| f.kind == kind);
     let listed = of_kind(FlowKind::Forced).chain(of_kind(FlowKind::Regular));
     let default = compile_flow(
@@ -292,7 +299,7 @@ fn compile_flows(campaign: &Campaign) -> Box<[CompiledFlow]> {
     );
     listed
         .map(|f| {
-            let matcher = Matcher::new(&f.matches);
+            let matcher = matcher(catalog, &f.matches);
             compile_flow(Some(f.id.number()), matcher, &f.distribution, &f.arms)
         })
         .chain([default])
