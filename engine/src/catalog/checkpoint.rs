@@ -27,6 +27,7 @@ impl Catalog {
         write_all(e, &self.campaigns);
         write_all(e, &self.domains);
         write_all(e, &self.api_keys);
+        write_all(e, &self.tenants);
     }
 
     /// Reads what [`Self::write`] wrote.
@@ -51,6 +52,7 @@ impl Catalog {
             campaigns: narrow(read_all(d)?),
             domains: narrow(read_all(d)?),
             api_keys: narrow(read_all(d)?),
+            tenants: narrow(read_all(d)?),
         })
     }
 }
