@@ -1,17 +1,18 @@
-//! The side of a cap that the click path reads: one cell of permits, taken without a lock.
+//! The side of a cap that the click path reads: permits, shared by every core of the edge.
 //!
-//! A cell holds the two newest periods it was asked about; a new period is opened by the first click in it, with
-//! all permits of the limit, under a small lock of the cell's own. Always true: G1 within a period no more clicks
-//! are admitted than the limit allows; G2 until the fold has reached the head of the log no gate admits anybody,
-//! for nobody knows yet what is used. Not here: what has been used (the tenant's fold knows).
+//! A gate holds the windows of the two newest periods it was asked about; the first click of a new period opens
+//! its window. Always true: G1 within a period no more clicks are admitted than the limit allows, whatever the
+//! number of threads, also while windows and limits change: a permit is taken and put back under the lock that
+//! windows move under; G2 a limit of an older version never replaces that of a newer one; G3 a cap that pauses,
+//! once reached, admits nobody until a newer version of what it stands in. Not here: what has been used
+//! (the tenant's fold knows), when gates open at all (see [`super::Gates`]).
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::Place;
+use super::gates::Used;
 use super::rule::{CapKey, CapRule};
-use crate::catalog::CapMetric;
+use crate::catalog::{CapMetric, OnCap};
 use crate::ids::UnixMs;
 
 /// One period of a cap: from inclusive, until exclusive.
@@ -31,44 +32,44 @@ impl Period {
     }
 }
 
-#[derive(Debug, Default)]
+/// The permits of a period.
+#[derive(Debug)]
 struct Window {
-    from: AtomicU64,
-    until: AtomicU64,
+    period: Period,
     left: AtomicI64,
+    /// A person resumed it though nothing was left: reaching the cap does not pause it again.
+    is_resumed: bool,
 }
 
 impl Window {
-    fn contains(&self, at: UnixMs) -> bool {
-        self.from.load(Ordering::Acquire) <= at.0 && at.0 < self.until.load(Ordering::Acquire)
+    fn has_room(&self) -> bool {
+        self.left.load(Ordering::Acquire) > 0
     }
 }
 
-/// What every counter has used, as far as the fold is.
-#[derive(Debug, Default)]
-struct Used(RwLock<HashMap<Place, i64>>);
+/// What moves under the lock of a gate.
+#[derive(Debug)]
+struct Moving {
+    limit: i64,
+    windows: [Option<Window>; 2],
+}
 
-impl Used {
-    fn of(&self, place: Place) -> i64 {
-        let used = self.0.read().unwrap_or_else(|e| e.into_inner());
-        used.get(&place).copied().unwrap_or(0)
-    }
-
-    fn set(&self, counters: impl IntoIterator<Item = (Place, i64)>) {
-        let mut used = self.0.write().unwrap_or_else(|e| e.into_inner());
-        used.extend(counters);
+impl Moving {
+    fn window_at(&self, at: UnixMs) -> Option<&Window> {
+        let mut windows = self.windows.iter().flatten();
+        windows.find(|w| w.period.contains(at))
     }
 }
 
-/// The permits of one cap and subject, shared by every core of the edge.
+/// The permits of one cap and subject.
 #[derive(Debug)]
 pub struct CapGate {
     key: CapKey,
     rule: CapRule,
     used: Arc<Used>,
-    limit: AtomicI64,
-    windows: [Window; 2],
-    opening: Mutex<()>,
+    moving: RwLock<Moving>,
+    version: AtomicU32,
+    is_paused: AtomicBool,
 }
 
 /// A permit that a click has taken: put it back when the click is not recorded.
@@ -76,251 +77,160 @@ pub struct CapGate {
 #[must_use]
 pub struct Permit {
     gate: Arc<CapGate>,
-    window: usize,
+    from: UnixMs,
 }
 
 impl Permit {
-    /// Gives it back: the click that took it was not recorded.
+    /// Gives it back: the click that took it was not recorded. A period that is closed by then stays closed.
     pub fn put_back(self) {
-        self.gate.windows[self.window]
-            .left
-            .fetch_add(1, Ordering::AcqRel);
+        let moving = self.gate.read();
+        let mut windows = moving.windows.iter().flatten();
+        if let Some(window) = windows.find(|w| w.period.from == self.from) {
+            let left = window.left.fetch_add(1, Ordering::AcqRel);
+            if left == 0 {
+                // What is not recorded has not reached anything.
+                self.gate.is_paused.store(false, Ordering::Release);
+            }
+        }
     }
 }
 
 impl CapGate {
-    fn new(key: CapKey, rule: CapRule, used: Arc<Used>) -> Self {
+    pub(super) fn new(key: CapKey, rule: CapRule, used: Arc<Used>) -> Self {
+        let is_paused = rule.on_cap == OnCap::Pause && was_reached(key, &rule, &used);
+        let moving = Moving {
+            limit: rule.limit,
+            windows: [None, None],
+        };
         Self {
             key,
             used,
-            limit: AtomicI64::new(rule.limit),
+            moving: RwLock::new(moving),
+            version: AtomicU32::new(rule.since.version),
+            is_paused: AtomicBool::new(is_paused),
             rule,
-            windows: Default::default(),
-            opening: Mutex::new(()),
         }
     }
 
     /// Whether a permit is left at `now`.
     #[must_use]
     pub fn has_room(&self, now: UnixMs) -> bool {
-        let window = self.window_at(now);
-        window.is_some_and(|i| self.windows[i].left.load(Ordering::Acquire) > 0)
+        self.at_window(now, |window| window.has_room().then_some(()))
+            .is_some()
     }
 
     /// Takes a permit, or `None` when the cap is reached.
     pub fn take(self: &Arc<Self>, now: UnixMs) -> Option<Permit> {
-        let window = self.window_at(now)?;
-        let take = |left: i64| (left > 0).then(|| left - 1);
-        let left = &self.windows[window].left;
-        left.fetch_update(Ordering::AcqRel, Ordering::Acquire, take)
-            .ok()?;
-        Some(Permit {
-            gate: Arc::clone(self),
-            window,
+        self.at_window(now, |window| {
+            let take = |left: i64| (left > 0).then(|| left - 1);
+            let taken = window
+                .left
+                .fetch_update(Ordering::AcqRel, Ordering::Acquire, take);
+            taken.ok().map(|_| Permit {
+                gate: Arc::clone(self),
+                from: window.period.from,
+            })
         })
     }
 
-    /// Takes over what is used in the period that starts at `from`.
-    fn take_over(&self, from: UnixMs) {
-        if let Some(window) = self.window_at(from) {
-            let left = self.left_in(from);
-            self.windows[window].left.store(left, Ordering::Release);
-        }
-    }
-
-    fn left_in(&self, from: UnixMs) -> i64 {
-        let used = self.used.of(Place {
-            cap: self.key.0,
-            from,
-        });
-        self.limit.load(Ordering::Acquire).saturating_sub(used)
-    }
-
-    /// From now on `limit` is allowed: what is used stays used.
-    fn set_limit(&self, limit: i64) {
-        let before = self.limit.swap(limit, Ordering::AcqRel);
-        if before == limit {
-            return;
-        }
-        for window in &self.windows {
-            let by = limit.saturating_sub(before);
-            let add = |left: i64| Some(left.saturating_add(by));
-            // `add` always gives a value.
-            let _ = window
-                .left
-                .fetch_update(Ordering::AcqRel, Ordering::Acquire, add);
-        }
-    }
-
-    /// The window of `at`, opened if it is newer than one of the two that are there.
-    fn window_at(&self, at: UnixMs) -> Option<usize> {
-        let find = || (0..2).find(|&i| self.windows[i].contains(at));
-        if let Some(window) = find() {
-            return Some(window);
-        }
-        // The lock guards no data, so it cannot be left half done.
-        let _opening = self.opening.lock().unwrap_or_else(|e| e.into_inner());
-        find().or_else(|| self.open(self.rule.period_at(at)))
-    }
-
-    /// Opens the window of `period` with the permits that are left, in place of the older one.
-    fn open(&self, period: Period) -> Option<usize> {
-        let until = |i: usize| self.windows[i].until.load(Ordering::Acquire);
-        let older = usize::from(until(1) < until(0));
-        if until(older) >= period.until.0 {
+    /// Asks the window of `now`, which is opened if need be. A window without room pauses a cap that pauses.
+    fn at_window<T>(&self, now: UnixMs, ask: impl Fn(&Window) -> Option<T>) -> Option<T> {
+        if self.is_paused.load(Ordering::Acquire) {
             return None;
         }
-        let window = &self.windows[older];
-        // Nobody is admitted while the window moves.
-        window.until.store(0, Ordering::Release);
-        window
-            .left
-            .store(self.left_in(period.from), Ordering::Release);
-        window.from.store(period.from.0, Ordering::Release);
-        window.until.store(period.until.0, Ordering::Release);
-        Some(older)
-    }
-}
-
-/// The gates of a tenant, made when they are first asked for.
-#[derive(Debug, Default)]
-pub struct Gates {
-    gates: RwLock<HashMap<CapKey, Arc<CapGate>>>,
-    used: Arc<Used>,
-    is_ready: AtomicBool,
-}
-
-impl Gates {
-    /// The gate of `key` under `rule` as it is configured now; `None` while no gate admits anybody.
-    #[must_use]
-    pub fn get(&self, key: CapKey, rule: &CapRule) -> Option<Arc<CapGate>> {
-        if !self.is_ready.load(Ordering::Acquire) {
-            return None;
-        }
-        let read = self.gates.read().unwrap_or_else(|e| e.into_inner());
-        let found = read.get(&key).map(Arc::clone);
-        drop(read);
-        let gate = found.unwrap_or_else(|| self.make(key, rule));
-        gate.set_limit(rule.limit);
-        Some(gate)
-    }
-
-    fn make(&self, key: CapKey, rule: &CapRule) -> Arc<CapGate> {
-        let mut gates = self.gates.write().unwrap_or_else(|e| e.into_inner());
-        let make = || Arc::new(CapGate::new(key, rule.clone(), Arc::clone(&self.used)));
-        Arc::clone(gates.entry(key).or_insert_with(make))
-    }
-
-    /// Opens the gates, once: `used` is what every counter has used at the head of the log; a counter that is
-    /// not among them has used nothing.
-    pub fn open(&self, used: impl IntoIterator<Item = (Place, i64)>) {
-        if !self.is_ready.load(Ordering::Acquire) {
-            self.used.set(used);
-            self.is_ready.store(true, Ordering::Release);
-        }
-    }
-
-    /// Takes over what counters have used after a booking. Open windows of clicks stay as they are: their
-    /// permits were taken by the clicks themselves.
-    pub fn book(&self, used: &[(Place, i64)]) {
-        // First the numbers, then the gates: a gate that is made in between reads the numbers.
-        self.used.set(used.iter().copied());
-        let gates = self.gates.read().unwrap_or_else(|e| e.into_inner());
-        for (place, _) in used {
-            let gate = gates.get(&CapKey(place.cap));
-            if let Some(gate) = gate.filter(|g| g.rule.metric != CapMetric::Clicks) {
-                gate.take_over(place.from);
+        loop {
+            let moving = self.read();
+            if let Some(window) = moving.window_at(now) {
+                let answer = ask(window);
+                if self.rule.on_cap == OnCap::Pause && !window.has_room() && !window.is_resumed {
+                    self.is_paused.store(true, Ordering::Release);
+                }
+                return answer;
+            }
+            drop(moving);
+            let period = self.rule.period_at(now);
+            if !self.open(&mut self.write(), period) {
+                return None;
             }
         }
     }
+
+    /// Opens the window of `period` in place of the older one; whether there is one now.
+    fn open(&self, moving: &mut Moving, period: Period) -> bool {
+        if moving.window_at(period.from).is_some() {
+            return true;
+        }
+        let until = |window: &Option<Window>| window.as_ref().map_or(0, |w| w.period.until.0);
+        let older = usize::from(until(&moving.windows[1]) < until(&moving.windows[0]));
+        if until(&moving.windows[older]) >= period.until.0 {
+            return false;
+        }
+        let used = self.used.of(self.key, period.from);
+        moving.windows[older] = Some(Window {
+            period,
+            left: AtomicI64::new(moving.limit.saturating_sub(used)),
+            is_resumed: false,
+        });
+        true
+    }
+
+    /// Takes over what is used in the period that starts at `from`: for what clicks do not count themselves.
+    pub(super) fn take_over(&self, from: UnixMs) {
+        if self.rule.metric == CapMetric::Clicks {
+            return;
+        }
+        let used = self.used.of(self.key, from);
+        let mut moving = self.write();
+        if !self.open(&mut moving, self.rule.period_at(from)) {
+            return;
+        }
+        if let Some(window) = moving.window_at(from) {
+            let left = moving.limit.saturating_sub(used);
+            window.left.store(left, Ordering::Release);
+        }
+        drop(moving);
+        // A cap that is reached pauses now, not at the next click, which may come in the next period.
+        let _ = self.has_room(from);
+    }
+
+    /// From now on `rule` holds, if it is of a newer version: what is used stays used, what paused resumes.
+    pub(super) fn adopt(&self, rule: &CapRule) {
+        if rule.since.version <= self.version.load(Ordering::Acquire) {
+            return;
+        }
+        let mut moving = self.write();
+        if self.version.fetch_max(rule.since.version, Ordering::AcqRel) >= rule.since.version {
+            return;
+        }
+        let by = rule.limit.saturating_sub(moving.limit);
+        moving.limit = rule.limit;
+        for window in moving.windows.iter_mut().flatten() {
+            let left = window.left.get_mut();
+            *left = left.saturating_add(by);
+            window.is_resumed = *left <= 0;
+        }
+        self.is_paused.store(false, Ordering::Release);
+    }
+
+    // Windows and limit are whole after each statement that changes them, so a lock that a panic left is good.
+    fn read(&self) -> RwLockReadGuard<'_, Moving> {
+        self.moving.read().unwrap_or_else(|e| e.into_inner())
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Moving> {
+        self.moving.write().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+/// Whether the cap was reached in a period that is over by now or not, with no newer version after that period:
+/// what a gate that is made after a restart must know. A version made within the period does not tell
+/// whether it came before or after, so it does not resume.
+fn was_reached(key: CapKey, rule: &CapRule, used: &Used) -> bool {
+    used.periods(key).any(|(from, used)| {
+        let until = rule.period_at(from).until;
+        used >= rule.limit && rule.since.at < until
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::catalog::{Cap, CapLevel, CapLimit, CapPeriod, OnCap, OverCap};
-
-    const DAY: u64 = 86_400_000;
-
-    fn rule(metric: CapMetric, limit: u64) -> CapRule {
-        let cap = Cap {
-            metric,
-            period: CapPeriod::Day,
-            limit: CapLimit::Count(limit),
-            level: CapLevel::Offer,
-            goal: None,
-            timezone: None,
-            hard: true,
-            on_cap: OnCap::Fallback,
-            over_cap: OverCap::Reject,
-        };
-        CapRule::compile(&cap, None, None, "UTC").unwrap()
-    }
-
-    fn ready(rule: &CapRule, used: &[(Place, i64)]) -> Arc<CapGate> {
-        let gates = Gates::default();
-        assert!(
-            gates.get(CapKey(1), rule).is_none(),
-            "closed until the head is reached"
-        );
-        gates.open(used.iter().copied());
-        gates.get(CapKey(1), rule).unwrap()
-    }
-
-    fn at(day: u64) -> Place {
-        Place {
-            cap: 1,
-            from: UnixMs(day * DAY),
-        }
-    }
-
-    #[test]
-    fn a_gate_admits_exactly_its_permits_under_64_threads_and_over_midnight() {
-        let gate = ready(&rule(CapMetric::Clicks, 1000), &[(at(0), 300)]);
-        let admitted = std::sync::Mutex::new([0usize; 2]);
-        std::thread::scope(|scope| {
-            for thread in 0..64u64 {
-                let (gate, admitted) = (&gate, &admitted);
-                scope.spawn(move || {
-                    for click in 0..100u64 {
-                        let day = usize::from(click >= 50);
-                        let now = UnixMs(day as u64 * DAY + thread + click);
-                        if gate.take(now).is_some() {
-                            admitted.lock().unwrap()[day] += 1;
-                        }
-                    }
-                });
-            }
-        });
-        assert_eq!(*admitted.lock().unwrap(), [700, 1000]);
-        assert!(!gate.has_room(UnixMs(5)) && !gate.has_room(UnixMs(DAY)));
-    }
-
-    #[test]
-    fn a_permit_put_back_can_be_taken_again_and_an_old_period_stays_closed() {
-        let gate = ready(&rule(CapMetric::Clicks, 1), &[]);
-        let permit = gate.take(UnixMs(999)).unwrap();
-        assert!(gate.take(UnixMs(999)).is_none());
-        permit.put_back();
-        assert!(gate.take(UnixMs(999)).is_some());
-        assert!(gate.has_room(UnixMs(DAY)) && gate.has_room(UnixMs(2 * DAY)));
-        assert!(!gate.has_room(UnixMs(500)), "two newer periods are open");
-    }
-
-    #[test]
-    fn bookings_and_new_limits_move_the_room_that_is_left() {
-        let conversions = rule(CapMetric::Conversions, 2);
-        let gates = Gates::default();
-        gates.open([(at(0), 1)]);
-        gates.book(&[(at(1), 2)]);
-        let gate = gates.get(CapKey(1), &conversions).unwrap();
-        assert!(gate.has_room(UnixMs(5)));
-        assert!(!gate.has_room(UnixMs(DAY)), "booked before anybody asked");
-        gates.book(&[(at(0), 2)]);
-        assert!(!gate.has_room(UnixMs(5)));
-        let wider = rule(CapMetric::Conversions, 3);
-        assert!(gates.get(CapKey(1), &wider).unwrap().has_room(UnixMs(5)));
-        gates.book(&[(at(0), 3)]);
-        assert!(!gate.has_room(UnixMs(5)));
-    }
-}
+mod tests;

@@ -5,8 +5,10 @@
 
 mod book;
 mod gate;
+mod gates;
 mod rule;
 
 pub use self::book::{CapBook, Place};
-pub use self::gate::{CapGate, Gates, Period, Permit};
-pub use self::rule::{CapKey, CapRule, CapSubject, UnknownZone, rules_of, zone};
+pub use self::gate::{CapGate, Period, Permit};
+pub use self::gates::Gates;
+pub use self::rule::{CapKey, CapRule, CapSubject, Since, UnknownZone, rules_of, zone};

@@ -8,7 +8,7 @@ use jiff::{Timestamp, ToSpan};
 use siphasher::sip::SipHasher24;
 
 use super::gate::Period;
-use crate::catalog::{Cap, CapLevel, CapMetric, CapPeriod, Catalog, OnCap, OverCap};
+use crate::catalog::{Cap, CapLevel, CapMetric, CapPeriod, Catalog, OnCap, OverCap, Versioned};
 use crate::ids::UnixMs;
 
 /// Identifies one counter: a cap of an offer (or of an affiliate's terms) for one subject. A changed limit
@@ -44,9 +44,20 @@ pub struct CapRule {
     pub on_cap: OnCap,
     /// What conversions of clicks sent before get.
     pub over_cap: OverCap,
+    /// The version of the offer or terms that it stands in, and since when: a newer one resumes what paused.
+    pub since: Since,
     period: CapPeriod,
     zone: TimeZone,
     seed: u64,
+}
+
+/// A version of what a cap stands in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Since {
+    /// Its number.
+    pub version: u32,
+    /// When it was made.
+    pub at: UnixMs,
 }
 
 /// The zone of a cap is not in the time-zone data of this build.
@@ -60,6 +71,15 @@ pub struct UnknownZone(pub String);
 /// [`UnknownZone`].
 pub fn zone(name: &str) -> Result<TimeZone, UnknownZone> {
     jiff::tz::TimeZone::get(name).map_err(|_| UnknownZone(name.to_owned()))
+}
+
+impl Since {
+    fn of<T>(entity: &Versioned<T>) -> Self {
+        Self {
+            version: entity.version,
+            at: entity.updated_at,
+        }
+    }
 }
 
 impl CapRule {
@@ -92,6 +112,7 @@ impl CapRule {
             is_hard: cap.hard,
             on_cap: cap.on_cap,
             over_cap: cap.over_cap,
+            since: Since::default(),
             period: cap.period,
             zone: zone(zone_name)?,
             seed: seed.finish(),
@@ -161,9 +182,12 @@ pub fn rules_of(catalog: &Catalog, offer: u32, owner: Option<u32>) -> Vec<CapRul
     let Some(of) = catalog.offers.get(&offer) else {
         return Vec::new();
     };
-    let caps = match owner {
-        None => Some(&of.body.caps),
-        Some(affiliate) => catalog.terms.get(&(offer, affiliate)).map(|t| &t.body.caps),
+    let (caps, since) = match owner {
+        None => (&of.body.caps, Since::of(of)),
+        Some(affiliate) => match catalog.terms.get(&(offer, affiliate)) {
+            Some(terms) => (&terms.body.caps, Since::of(terms)),
+            None => return Vec::new(),
+        },
     };
     let goal_number = |name: &Option<String>| {
         let goal = name.as_deref().and_then(|n| of.body.goal(n));
@@ -171,9 +195,9 @@ pub fn rules_of(catalog: &Catalog, offer: u32, owner: Option<u32>) -> Vec<CapRul
     };
     let rule = |cap: &Cap| CapRule::compile(cap, owner, goal_number(&cap.goal), zone);
     // The zone was checked before the fact was written; a zone that a later build dropped caps nothing.
-    caps.into_iter()
-        .flatten()
+    caps.iter()
         .filter_map(|cap| rule(cap).ok())
+        .map(|rule| CapRule { since, ..rule })
         .collect()
 }
 

@@ -71,6 +71,13 @@ pub(super) fn caps(
         let at = format!("caps[{index}]");
         money::check_limit(review, path(&at, "limit"), draft.metric, draft.limit);
         check_goal(review, &at, draft, goals);
+        if drafts[..index]
+            .iter()
+            .any(|other| counts_the_same(owner, other, draft))
+        {
+            let message = "an earlier cap counts the same";
+            review.error(at.clone(), code::DUPLICATE, message);
+        }
         if let Some(zone) = &draft.timezone {
             review.zone(path(&at, "timezone"), zone);
         }
@@ -87,6 +94,16 @@ pub(super) fn caps(
         }
     };
     drafts.iter().enumerate().map(cap).collect()
+}
+
+/// Whether two caps of one owner would share a counter, and so count each click twice.
+fn counts_the_same(owner: CapOwner, a: &CapDraft, b: &CapDraft) -> bool {
+    let level = |cap: &CapDraft| match owner {
+        CapOwner::Offer => cap.level.unwrap_or(CapLevel::Offer),
+        CapOwner::Terms => CapLevel::Affiliate,
+    };
+    let of = |cap: &CapDraft| (cap.metric, cap.period, level(cap));
+    of(a) == of(b) && a.goal == b.goal && a.timezone == b.timezone
 }
 
 fn check_goal(review: &mut Review<'_>, at: &str, draft: &CapDraft, goals: &[&str]) {
