@@ -172,9 +172,7 @@ fn languages(condition: &Option<Condition>) -> Result<Option<Check>, TargetingEr
     };
     let tags = |list: &[String]| {
         let tags = each(Rule::Language, list, "a language tag such as en", |word| {
-            let language = Language::read(word);
-            let is_whole = language.as_str().len() == word.len();
-            (is_whole && !word.is_empty()).then(|| Box::from(language.as_str()))
+            Language::read_whole(word).map(|language| Box::from(language.as_str()))
         })?;
         Ok::<_, TargetingError>(Box::from(tags))
     };
@@ -193,7 +191,9 @@ fn range(range: &Option<VersionRange>, rule: Rule) -> Result<Option<Bounds>, Tar
     let bound = |text: &Option<String>| {
         text.as_deref()
             .map(|text| {
-                let version = Version::read(text.trim()).filter(|v| v.to_string() == text.trim());
+                let text = text.trim();
+                let is_whole = text.split('.').all(|part| part.parse::<u32>().is_ok());
+                let version = Version::read(text).filter(|_| is_whole);
                 version.ok_or_else(|| TargetingError::new(rule, text, "a version such as 12.1"))
             })
             .transpose()

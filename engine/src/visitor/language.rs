@@ -42,6 +42,14 @@ impl Language {
         language
     }
 
+    /// Reads a tag that must be one from its first to its last character.
+    #[must_use]
+    pub fn read_whole(tag: &str) -> Option<Self> {
+        let language = Self::read(tag);
+        let is_whole = !tag.is_empty() && usize::from(language.length) == tag.len();
+        is_whole.then_some(language)
+    }
+
     fn push(&mut self, part: &str, is_joined: bool) -> bool {
         let start = usize::from(self.length) + usize::from(is_joined);
         let Some(place) = self.bytes.get_mut(start..start + part.len()) else {

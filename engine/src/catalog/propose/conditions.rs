@@ -2,9 +2,10 @@
 
 use super::code;
 use super::review::{Review, path};
-use crate::catalog::{Condition, Targeting, VersionRange};
+use crate::catalog::{Condition, Schedule, Targeting, VersionRange};
 use crate::ids::AffiliateId;
 use crate::template::SUB_IDS;
+use crate::visitor::{DeviceType, Language};
 
 /// Most words in one list.
 const WORDS_MAX: usize = 1_000;
@@ -20,6 +21,10 @@ pub(super) fn check(review: &mut Review<'_>, at: &str, targeting: &Targeting) {
         ("browser", &targeting.browser),
         ("language", &targeting.language),
         ("affiliate", &targeting.affiliate),
+        ("region", &targeting.region),
+        ("city", &targeting.city),
+        ("isp", &targeting.isp),
+        ("referrer", &targeting.referrer),
         ("source", &targeting.source),
     ];
     for (name, condition) in lists {
@@ -32,12 +37,22 @@ pub(super) fn check(review: &mut Review<'_>, at: &str, targeting: &Targeting) {
                 |review, field, word| match name {
                     "country" => check_country(review, field, word),
                     "affiliate" => check_affiliate(review, field, word),
+                    "device" => check_device(review, field, word),
+                    "language" => check_language(review, field, word),
                     _ => {}
                 },
             );
         }
     }
     check_subs(review, at, targeting);
+    if let Some(address) = &targeting.address {
+        let field = path(at, "address");
+        review.at_most(path(&field, "include"), address.include.len(), WORDS_MAX);
+        review.at_most(path(&field, "exclude"), address.exclude.len(), WORDS_MAX);
+    }
+    if let Some(schedule) = &targeting.schedule {
+        check_schedule(review, &path(at, "schedule"), schedule);
+    }
     for (name, range) in [
         ("os_version", &targeting.os_version),
         ("browser_version", &targeting.browser_version),
@@ -87,6 +102,32 @@ fn check_country(review: &mut Review<'_>, field: String, word: &str) {
     if word.len() != 2 || !word.bytes().all(|b| b.is_ascii_alphabetic()) {
         let message = "must be an ISO 3166 code of two letters";
         review.error(field, code::INVALID, message);
+    }
+}
+
+fn check_device(review: &mut Review<'_>, field: String, word: &str) {
+    let known = word.trim().to_ascii_lowercase().parse::<DeviceType>();
+    if let Err(error) = known {
+        review.error(field, code::INVALID, error);
+    }
+}
+
+fn check_language(review: &mut Review<'_>, field: String, word: &str) {
+    if Language::read_whole(word.trim()).is_none() {
+        let message = "must be a language tag such as en or en-gb";
+        review.error(field, code::INVALID, message);
+    }
+}
+
+fn check_schedule(review: &mut Review<'_>, at: &str, schedule: &Schedule) {
+    if let Some(name) = &schedule.timezone {
+        review.zone(path(at, "timezone"), name);
+    }
+    for (day, hours) in &schedule.hours {
+        let field = path(at, &format!("hours.{day}"));
+        if hours.iter().any(|hour| *hour > 23) {
+            review.error(field, code::OUT_OF_RANGE, "hours are 0 to 23");
+        }
     }
 }
 

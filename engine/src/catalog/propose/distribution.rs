@@ -11,7 +11,7 @@ use crate::ids::{ArmId, OfferId};
 use crate::money::Percent;
 
 /// Most arms of one distribution.
-const ARMS_MAX: usize = 256;
+const ARMS_MAX: usize = crate::policy::MAX_ARMS;
 /// Greatest weight of an arm.
 const WEIGHT_MAX: u32 = 1_000_000;
 /// 100 %.

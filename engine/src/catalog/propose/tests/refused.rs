@@ -269,6 +269,21 @@ fn wrong_offers_are_refused() {
                 &[("targeting.os_version.min", code::INVALID)],
             ),
             (
+                json!({"targeting":{"device":{"include":["toaster"]},"language":{"exclude":["e"]}}}),
+                &[
+                    ("targeting.device.include[0]", code::INVALID),
+                    ("targeting.language.exclude[0]", code::INVALID),
+                ],
+            ),
+            (
+                json!({"targeting":{"city":{"include":[""]},"schedule":{"timezone":"Mars/Base","hours":{"mon":[24]}}}}),
+                &[
+                    ("targeting.city.include[0]", code::OUT_OF_RANGE),
+                    ("targeting.schedule.timezone", code::INVALID),
+                    ("targeting.schedule.hours.mon", code::OUT_OF_RANGE),
+                ],
+            ),
+            (
                 json!({"targeting":{"moon":{}}}),
                 &[("targeting.moon", code::UNKNOWN_FIELD)],
             ),
@@ -324,10 +339,16 @@ fn wrong_caps_are_refused() {
             &[("caps[0].period", code::INVALID)],
         ),
     ];
-    let cases: Vec<(Value, Faults<'_>)> = cases
+    let mut cases: Vec<(Value, Faults<'_>)> = cases
         .into_iter()
         .map(|(change, expect)| (json!({"caps":[with(&cap, &change)]}), expect))
         .collect();
+    let softer = with(&cap, &json!({"limit":8,"hard":false}));
+    let by_affiliate = with(&cap, &json!({"level":"affiliate"}));
+    cases.push((
+        json!({"caps":[cap, by_affiliate, softer]}),
+        &[("caps[2]", code::DUPLICATE)],
+    ));
     check(
         EntityKind::Offer,
         &with(&offer(), &json!({"caps":[cap]})),
