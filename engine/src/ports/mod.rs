@@ -23,7 +23,7 @@ pub use self::ledger::{
 };
 pub use self::log::{Append, AppendError, ClickLookup, Found, LookupError};
 pub use self::reports::{
-    Balance, ConversionFilter, ConversionHistory, ReportStore, StatusEvent, Watermark,
+    Balance, ConversionFilter, ConversionHistory, ReportError, ReportStore, StatusEvent, Watermark,
 };
 
 /// What a port's method gives: a boxed future, so that a port is used as `dyn`.

@@ -1,5 +1,8 @@
 //! Questions to the books, read-only.
 
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
 use super::{PortFuture, StoreError, VerdictRow};
 use crate::click_id::ClickId;
 use crate::fact::{ConversionStatus, ReceivedId};
@@ -7,7 +10,7 @@ use crate::ids::{ConversionId, Position, TenantId, UnixMs};
 use crate::judge::{Conversion, ConversionReason};
 use crate::ledger::{AccountKind, Transfer};
 use crate::money::{Currency, Micros};
-use crate::report::{ReportPage, ReportQuery};
+use crate::report::{ReportPage, ReportQuery, TooManyRows};
 
 /// How far an answer is complete: the next fact of each partition that is not in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,6 +19,37 @@ pub struct Watermark {
     pub offsets: Vec<(u16, u64)>,
     /// Time of the newest fact that is in it.
     pub at: UnixMs,
+}
+
+impl Serialize for Watermark {
+    /// `{at, offsets: [{partition, next_offset}]}`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Offset {
+            partition: u16,
+            next_offset: u64,
+        }
+        let offset = |&(partition, next_offset): &(u16, u64)| Offset {
+            partition,
+            next_offset,
+        };
+        let offsets: Vec<Offset> = self.offsets.iter().map(offset).collect();
+        let mut fields = serializer.serialize_struct("Watermark", 2)?;
+        fields.serialize_field("at", &self.at.to_string())?;
+        fields.serialize_field("offsets", &offsets)?;
+        fields.end()
+    }
+}
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// Ask for fewer dimensions or a shorter range.
+    #[error(transparent)]
+    TooManyRows(#[from] TooManyRows),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// Which conversions are asked for. Everything that is set must hold.
@@ -98,7 +132,7 @@ pub trait ReportStore: Send + Sync + 'static {
         &self,
         tenant: TenantId,
         query: ReportQuery,
-    ) -> PortFuture<'_, Result<ReportPage, StoreError>>;
+    ) -> PortFuture<'_, Result<ReportPage, ReportError>>;
 
     /// Conversions, newest first.
     fn conversions(
