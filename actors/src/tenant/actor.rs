@@ -1,11 +1,11 @@
 //! The ractor shell of a tenant: gathers evidence, has facts judged, hands on what follows.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
+use weir_engine::caps::Place;
 use weir_engine::catalog::{Catalog, Change};
 use weir_engine::ids::{Position, TenantId, partition_of};
 use weir_engine::judge::{Judged, Judgement, TenantState, Uniqueness, Verdict};
@@ -116,7 +116,7 @@ impl Actor for TenantActor {
                 shell.facts(&myself, window, facts).await?;
             }
             TenantMsg::Checkpoint { window } => shell.checkpoint(window).await?,
-            TenantMsg::AtHead => shell.args.routes.open_gates(&mut shell.fold.state, shell.args.ports.clock.now()),
+            TenantMsg::AtHead => shell.args.routes.open_gates(&shell.fold.state),
             TenantMsg::Tick => {
                 let idle_after = shell.args.idle_after;
                 shell.campaigns.passivate(shell.folded_to, idle_after).await?;
@@ -179,11 +179,12 @@ impl TenantShell {
         let judged = Arc::new(judged);
         self.campaigns.deliver(&myself.get_cell(), &judged).await?;
         let entities = self.entities(&judged[refolded..]);
-        self.publish(&judged[refolded..]);
+        let touched = self.fold.state.take_touched();
+        self.publish(&judged[refolded..], &touched);
         self.args.projection.send_message(ProjectionMsg::Effects(Effects {
             window,
             tenant: self.args.tenant,
-            touched: self.fold.state.take_touched(),
+            touched,
             entities,
             judged,
             refolded,
@@ -235,12 +236,12 @@ impl TenantShell {
     }
 
     /// Shows the click path what changed: configuration, and room under caps.
-    fn publish(&mut self, judged: &[Judged]) {
+    fn publish(&mut self, judged: &[Judged], touched: &[(Place, i64)]) {
         let is_configured = |j: &Judged| matches!(j.judgement, Judgement::Config(_));
         if judged.iter().any(is_configured) {
             self.args.routes.publish(self.fold.state.catalog());
         }
-        self.args.routes.book(&mut self.fold.state, judged);
+        self.args.routes.book(touched);
         let evicted = self.fold.state.uniqueness().evicted();
         metrics::counter!(telemetry::UNIQUENESS_EVICTIONS_TOTAL)
             .increment(evicted - std::mem::replace(&mut self.evictions, evicted));

@@ -8,5 +8,5 @@ mod gate;
 mod rule;
 
 pub use self::book::{CapBook, Place};
-pub use self::gate::{CapGate, Period, Permit};
-pub use self::rule::{CapKey, CapRule, CapSubject, UnknownZone, zone};
+pub use self::gate::{CapGate, Gates, Period, Permit};
+pub use self::rule::{CapKey, CapRule, CapSubject, UnknownZone, rules_of, zone};

@@ -8,7 +8,7 @@ use jiff::{Timestamp, ToSpan};
 use siphasher::sip::SipHasher24;
 
 use super::gate::Period;
-use crate::catalog::{Cap, CapLevel, CapMetric, CapPeriod, OnCap, OverCap};
+use crate::catalog::{Cap, CapLevel, CapMetric, CapPeriod, Catalog, OnCap, OverCap};
 use crate::ids::UnixMs;
 
 /// Identifies one counter: a cap of an offer (or of an affiliate's terms) for one subject. A changed limit
@@ -151,6 +151,30 @@ impl CapRule {
         let start = date.to_zoned(self.zone.clone()).ok()?.timestamp();
         u64::try_from(start.as_millisecond()).ok().map(UnixMs)
     }
+}
+
+/// The caps of an offer (owner `None`) or of an affiliate's terms on it, made ready.
+#[must_use]
+pub fn rules_of(catalog: &Catalog, offer: u32, owner: Option<u32>) -> Vec<CapRule> {
+    let zone = catalog.tenant.as_ref();
+    let zone = zone.map_or("UTC", |t| t.body.timezone.as_str());
+    let Some(of) = catalog.offers.get(&offer) else {
+        return Vec::new();
+    };
+    let caps = match owner {
+        None => Some(&of.body.caps),
+        Some(affiliate) => catalog.terms.get(&(offer, affiliate)).map(|t| &t.body.caps),
+    };
+    let goal_number = |name: &Option<String>| {
+        let goal = name.as_deref().and_then(|n| of.body.goal(n));
+        goal.map(|g| g.id.number())
+    };
+    let rule = |cap: &Cap| CapRule::compile(cap, owner, goal_number(&cap.goal), zone);
+    // The zone was checked before the fact was written; a zone that a later build dropped caps nothing.
+    caps.into_iter()
+        .flatten()
+        .filter_map(|cap| rule(cap).ok())
+        .collect()
 }
 
 fn timestamp(at: UnixMs) -> Option<Timestamp> {

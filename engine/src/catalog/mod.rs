@@ -204,6 +204,22 @@ impl Catalog {
         Ok(())
     }
 
+    /// When an entity was first made.
+    #[must_use]
+    pub fn created_at(&self, key: EntityKey) -> Option<UnixMs> {
+        let n = &key.number;
+        match key.kind {
+            EntityKind::Tenant => self.tenant.as_ref().map(|e| e.created_at),
+            EntityKind::Advertiser => self.advertisers.get(n).map(|e| e.created_at),
+            EntityKind::Affiliate => self.affiliates.get(n).map(|e| e.created_at),
+            EntityKind::Offer => self.offers.get(n).map(|e| e.created_at),
+            EntityKind::Terms => self.terms.get(&(*n, key.second)).map(|e| e.created_at),
+            EntityKind::Campaign => self.campaigns.get(n).map(|e| e.created_at),
+            EntityKind::Domain => self.domains.get(n).map(|e| e.created_at),
+            EntityKind::ApiKey => self.api_keys.get(n).map(|e| e.created_at),
+        }
+    }
+
     /// The greatest number that `change` uses: its own, and those of the parts inside the entity.
     fn greatest_number_in(&self, change: &Change) -> u32 {
         let n = change.key.number;

@@ -1,7 +1,7 @@
 //! `clicked`: a visitor asked for a link and was sent somewhere.
 //!
 //! Open part, version 1: flags (varint, see [`flag`]), campaign, [flow], [wanted offer], [offer, its version,
-//! arm], [affiliate], visitor hashes 8 + 8, country 2, device 1, [bot 1], propensity 4 (IEEE 754 single),
+//! arm], [affiliate], visitor hashes 8 + 8, country 2, device 1, [bot 1], propensity 8 (IEEE 754 double),
 //! policy version, config version, [cost signed, its currency 3], outcome 1, reason 1; then what only people
 //! and learning read: link, eligible arms. Numbers are varints; `[x]` stands only where its flag is set.
 
@@ -93,7 +93,7 @@ pub struct ClickCore {
     /// Code of the bot class, if it is a bot.
     pub bot: Option<u8>,
     /// Probability with which the policy chose this arm.
-    pub propensity: f32,
+    pub propensity: f64,
     /// Version of what the policy had learned.
     pub policy_version: u64,
     /// Version of the configuration that decided.
@@ -279,7 +279,7 @@ impl ClickCore {
             country: d.array()?,
             device: d.byte()?,
             bot: has(flag::BOT).then(|| d.byte()).transpose()?,
-            propensity: f32::from_le_bytes(d.array()?),
+            propensity: f64::from_le_bytes(d.array()?),
             policy_version: d.varint()?,
             config_version: d.varint()?,
             cost: has(flag::COST).then(|| Paid::read(&mut d)).transpose()?,

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::uniqueness::Uniqueness;
 use super::{JudgedClick, Judgement};
-use crate::caps::{CapBook, CapRule, CapSubject, Period, Place};
+use crate::caps::{CapBook, CapRule, CapSubject, Period, Place, rules_of};
 use crate::catalog::{CapMetric, Catalog, Change, EntityKind, Tenant, UnreadableBody};
 use crate::fact::{ClickCore, Sent};
 use crate::ids::{TenantId, UnixMs};
@@ -157,54 +157,15 @@ impl TenantState {
         rules
     }
 
-    /// Caps as configured, made ready: for the gates that the click path reads.
-    #[must_use]
-    pub fn cap_rules(&mut self, offer: u32, owner: Option<u32>) -> Vec<CapRule> {
-        self.compiled(offer, owner)
-            .iter()
-            .map(|c| c.rule.clone())
-            .collect()
-    }
-
     /// The caps of `offer` (owner `None`) or of an affiliate's terms on it, compiled on first use.
     fn compiled(&mut self, offer: u32, owner: Option<u32>) -> &mut Vec<Counted> {
         let key = (offer, owner.unwrap_or(0));
         if !self.rules.by_owner.contains_key(&key) {
-            let ready = self.compile(offer, owner);
+            let rules = rules_of(&self.catalog, offer, owner).into_iter();
+            let ready = rules.map(|rule| Counted { rule, period: None }).collect();
             self.rules.by_owner.insert(key, ready);
         }
         self.rules.by_owner.entry(key).or_default()
-    }
-
-    fn compile(&self, offer: u32, owner: Option<u32>) -> Vec<Counted> {
-        let zone = self
-            .catalog
-            .tenant
-            .as_ref()
-            .map_or("UTC", |t| t.body.timezone.as_str());
-        let Some(of) = self.catalog.offers.get(&offer) else {
-            return Vec::new();
-        };
-        let caps = match owner {
-            None => Some(&of.body.caps),
-            Some(affiliate) => self
-                .catalog
-                .terms
-                .get(&(offer, affiliate))
-                .map(|t| &t.body.caps),
-        };
-        let goal_number = |name: &Option<String>| {
-            name.as_deref()
-                .and_then(|n| of.body.goal(n))
-                .map(|g| g.id.number())
-        };
-        let rule = |cap| CapRule::compile(cap, owner, goal_number(&cap.goal), zone);
-        caps.into_iter()
-            .flatten()
-            // The zone was checked before the fact was written; a zone that a later build dropped caps nothing.
-            .filter_map(|cap| rule(cap).ok())
-            .map(|rule| Counted { rule, period: None })
-            .collect()
     }
 
     /// The tenant's own currency.
@@ -244,6 +205,11 @@ impl TenantState {
         if let Some(capacity) = capacity_in(change) {
             self.uniqueness.set_capacity(capacity);
         }
+    }
+
+    /// All counters that are kept, in order.
+    pub fn counters(&self) -> impl Iterator<Item = (Place, i64)> + '_ {
+        self.caps.entries()
     }
 
     /// Counters that changed since the last call, as they stand.

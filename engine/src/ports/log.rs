@@ -16,6 +16,9 @@ pub enum AppendError {
     /// A write or a sync failed, or the process is ending: nothing is acknowledged any more.
     #[error("journal has stopped")]
     Stopped,
+    /// More waits to be written than may wait: try again shortly.
+    #[error("journal is overloaded")]
+    Overloaded,
     /// The record is larger than a segment may hold.
     #[error("record is too large")]
     TooLarge,

@@ -1,0 +1,150 @@
+//! When the writer sleeps, and who wakes it.
+//!
+//! Whoever appends bumps `waiting`; a core bumps `busy` while it may append more. The writer starts a write when
+//! something waits and (no core is busy, or [`ENOUGH`] records wait, or the oldest waits longer than the limit).
+//!
+//! No wake-up is lost, because both sides announce before they look. The writer stores how it is about to sleep,
+//! *then* looks at `waiting`, `busy` and `orders` once more, then parks. The others change one of these, *then*
+//! look at how the writer sleeps. All of it is sequentially consistent, so of two such pairs at least one side
+//! sees the other: either the writer does not park, or it is unparked. An unpark that comes before the park is
+//! kept by the thread's token, so the gap between look and park is covered too. A needless unpark costs one turn
+//! of the loop.
+//!
+//! ```text
+//!  Idle     nothing waits          woken by any append, any order
+//!  Pacing   something waits, a     woken by the ENOUGH-th append, the last busy core going to sleep,
+//!           core is busy           any order, or its own timer
+//! ```
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+/// So many waiting records are written without waiting for more.
+pub(crate) const ENOUGH: usize = 1024;
+/// Nothing waits longer than this for a busy core.
+pub(crate) const LONGEST_PACE: Duration = Duration::from_millis(2);
+
+const AWAKE: u8 = 0;
+const IDLE: u8 = 1;
+const PACING: u8 = 2;
+
+/// Finish the open segment.
+pub(crate) const ORDER_TURN: u8 = 1;
+/// Write what waits and answer when it is on disk.
+pub(crate) const ORDER_SYNC: u8 = 2;
+/// Write what waits, then end.
+pub(crate) const ORDER_CLOSE: u8 = 4;
+
+#[derive(Default)]
+pub(crate) struct Bell {
+    waiting: AtomicUsize,
+    busy: AtomicUsize,
+    orders: AtomicU8,
+    sleep: AtomicU8,
+    writer: OnceLock<Thread>,
+}
+
+/// What the writer does next.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    Work,
+    Sleep(u8, Option<Duration>),
+}
+
+impl Bell {
+    /// Names the thread to wake; called by that thread before it first sleeps.
+    pub(crate) fn answered_by(&self, writer: Thread) {
+        let _ = self.writer.set(writer);
+    }
+
+    /// Counts one more waiting record; call it before the record can be taken.
+    pub(crate) fn count_one(&self) -> usize {
+        self.waiting.fetch_add(1, SeqCst) + 1
+    }
+
+    /// Wakes the writer if the `waiting`-th record is a reason to.
+    pub(crate) fn ring(&self, waiting: usize) {
+        match self.sleep.load(SeqCst) {
+            IDLE => self.wake(),
+            PACING if waiting >= ENOUGH => self.wake(),
+            _ => {}
+        }
+    }
+
+    /// The writer has taken so many records.
+    pub(crate) fn took(&self, records: usize) {
+        self.waiting.fetch_sub(records, SeqCst);
+    }
+
+    /// A core has begun to work and may append.
+    pub(crate) fn core_is_busy(&self) {
+        self.busy.fetch_add(1, SeqCst);
+    }
+
+    /// A core has nothing left to do.
+    pub(crate) fn core_rests(&self) {
+        let was = self.busy.fetch_sub(1, SeqCst);
+        if was == 1 && self.waiting.load(SeqCst) > 0 && self.sleep.load(SeqCst) != AWAKE {
+            self.wake();
+        }
+    }
+
+    pub(crate) fn order(&self, order: u8) {
+        self.orders.fetch_or(order, SeqCst);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        self.sleep.store(AWAKE, SeqCst);
+        if let Some(writer) = self.writer.get() {
+            writer.unpark();
+        }
+    }
+
+    /// The orders given since the last time.
+    pub(crate) fn take_orders(&self) -> u8 {
+        self.orders.swap(0, SeqCst)
+    }
+
+    /// Sleeps until there is something to do.
+    ///
+    /// `pace` is how long the oldest waiting record may wait for a busy core, `oldest` tells since when it waits.
+    pub(crate) fn sleep(&self, pace: Duration, oldest: impl Fn() -> Option<Instant>) {
+        while let Next::Sleep(how, _) = self.next(pace, &oldest) {
+            self.sleep.store(how, SeqCst);
+            // The second look, after the announcement.
+            match self.next(pace, &oldest) {
+                Next::Sleep(still, timer) if still == how => park(timer),
+                _ => {}
+            }
+            self.sleep.store(AWAKE, SeqCst);
+        }
+    }
+
+    fn next(&self, pace: Duration, oldest: &impl Fn() -> Option<Instant>) -> Next {
+        if self.orders.load(SeqCst) != 0 {
+            return Next::Work;
+        }
+        let waiting = self.waiting.load(SeqCst);
+        if waiting == 0 {
+            return Next::Sleep(IDLE, None);
+        }
+        if waiting >= ENOUGH || self.busy.load(SeqCst) == 0 {
+            return Next::Work;
+        }
+        let waited = oldest().map_or(pace, |since| since.elapsed());
+        match pace.checked_sub(waited) {
+            Some(left) if !left.is_zero() => Next::Sleep(PACING, Some(left)),
+            _ => Next::Work,
+        }
+    }
+}
+
+fn park(timer: Option<Duration>) {
+    match timer {
+        Some(left) => std::thread::park_timeout(left),
+        None => std::thread::park(),
+    }
+}

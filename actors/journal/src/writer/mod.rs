@@ -1,0 +1,324 @@
+//! The writer: one thread that takes what waits in the lanes, gives it numbers, writes it as groups and answers.
+//!
+//! Always true: W1 a seq is given only to a record that is written in the same group, so seqs have no gaps; W2 an
+//! append is answered with a place only after its group is on disk (durability `fsync`) or handed to the operating
+//! system (`os`), is in the click index and is visible to readers; W3 after the first failed write or sync nothing
+//! is acknowledged any more: Linux may drop the page that could not be written, and a second sync would lie;
+//! W4 what was taken from a lane is answered, even if this thread panics ([`Taken`] answers what is left).
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use weir_engine::ports::AppendError;
+
+use crate::bell::{LONGEST_PACE, ORDER_CLOSE, ORDER_SYNC, ORDER_TURN};
+use crate::disk::{Disk, DiskFile, write_all};
+use crate::format::{Chain, FIRST_GROUP, Footer, Header, Seal};
+use crate::head::{Group, Head, Place};
+use crate::health::Vitals;
+use crate::index::MemoryIndex;
+use crate::keeper::{Keeper, Spare};
+use crate::lane::Doors;
+use crate::segments::{Segment, Segments};
+use crate::texts::Dictionary;
+use crate::{Cursors, Durability};
+
+mod batch;
+mod lanes;
+mod orders;
+
+use batch::Draft;
+pub(crate) use lanes::Lanes;
+use lanes::Taken;
+pub(crate) use orders::Orders;
+
+/// What the writer works with.
+pub(crate) struct Surroundings {
+    pub disk: Arc<dyn Disk>,
+    pub segments: Arc<Segments>,
+    pub head: Arc<Head>,
+    pub keeper: Arc<Keeper>,
+    pub doors: Arc<Doors>,
+    pub lanes: Arc<Lanes>,
+    pub orders: Arc<Orders>,
+    pub vitals: Arc<Vitals>,
+    pub durability: Durability,
+}
+
+/// The segment that is being written.
+pub(crate) struct Open {
+    pub file: Box<dyn DiskFile>,
+    pub segment: Arc<Segment>,
+    pub index: Arc<MemoryIndex>,
+    /// Where the next group begins.
+    pub at: u32,
+    pub chain: Chain,
+    pub next: Cursors,
+    pub newest_at: u64,
+}
+
+pub(crate) struct Writer {
+    around: Surroundings,
+    open: Open,
+    dictionary: Dictionary,
+    /// How long the last sync took.
+    last_sync: Duration,
+}
+
+/// Why a group could not be written.
+enum Failure {
+    /// No room for another segment.
+    Full,
+    /// A write or sync failed.
+    Stopped(io::Error),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Stopped(error)
+    }
+}
+
+/// Ends the journal for everybody when the writer ends, by whatever way.
+struct Last<'a>(&'a Surroundings);
+
+impl Drop for Last<'_> {
+    fn drop(&mut self) {
+        let around = self.0;
+        if std::thread::panicking() {
+            around.vitals.stop("the writer panicked".to_owned());
+        }
+        // What is taken here is answered "stopped" as it is dropped.
+        drop(around.lanes.take(&around.doors, true));
+        around.head.end();
+        around.orders.end();
+    }
+}
+
+impl Writer {
+    pub(crate) fn new(around: Surroundings, open: Open) -> Self {
+        Self {
+            around,
+            open,
+            dictionary: Dictionary::default(),
+            last_sync: Duration::ZERO,
+        }
+    }
+
+    /// The thread's work, until it is ordered to close or a write fails.
+    pub(crate) fn run(mut self) {
+        let Self {
+            around,
+            open,
+            dictionary,
+            last_sync,
+        } = &mut self;
+        let last = Last(around);
+        let mut work = Work {
+            around: last.0,
+            open,
+            dictionary,
+            last_sync,
+        };
+        around.doors.bell.answered_by(std::thread::current());
+        loop {
+            let pace = LONGEST_PACE.min(*work.last_sync);
+            around.doors.bell.sleep(pace, || around.lanes.oldest());
+            let (orders, ticket) = around.orders.take(&around.doors.bell);
+            let is_closing = orders & ORDER_CLOSE != 0;
+            let mut taken = around.lanes.take(&around.doors, is_closing);
+            if let Err(error) = work.obey(&mut taken, orders) {
+                tracing::error!(%error, "journal write failed: nothing is acknowledged any more");
+                // Before what is left in `taken` is answered: who is told "stopped" can ask why.
+                around.vitals.stop(error.to_string());
+                return;
+            }
+            around.orders.done(ticket);
+            if is_closing {
+                return;
+            }
+        }
+    }
+}
+
+/// The writer at work.
+struct Work<'a> {
+    around: &'a Surroundings,
+    open: &'a mut Open,
+    dictionary: &'a mut Dictionary,
+    last_sync: &'a mut Duration,
+}
+
+impl Work<'_> {
+    fn obey(&mut self, taken: &mut [Taken], orders: u8) -> io::Result<()> {
+        self.write(taken)?;
+        if orders & ORDER_TURN != 0 && self.open.at > FIRST_GROUP {
+            match self.turn() {
+                Ok(()) | Err(Failure::Full) => {}
+                Err(Failure::Stopped(error)) => return Err(error),
+            }
+        }
+        if orders & (ORDER_SYNC | ORDER_CLOSE) != 0 {
+            self.open.file.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Writes everything in `taken`, in as many groups as it needs.
+    fn write(&mut self, taken: &mut [Taken]) -> io::Result<()> {
+        while taken.iter().any(Taken::has_more) {
+            let draft = self.draft(taken);
+            let written = match draft.facts {
+                0 => self.turn(),
+                _ => self.commit(draft, taken).map_err(Failure::from),
+            };
+            match written {
+                Ok(()) => {}
+                Err(Failure::Stopped(error)) => return Err(error),
+                Err(Failure::Full) => {
+                    for lane in taken.iter_mut() {
+                        lane.refuse(AppendError::Full);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// As many records as fit the segment and a group.
+    fn draft(&mut self, taken: &mut [Taken]) -> Draft {
+        let mut draft = Draft::new(self.open);
+        for lane in taken.iter_mut() {
+            while let Some(record) = lane.peek() {
+                if !draft.has_room_for(&record) {
+                    return draft;
+                }
+                let position = draft.push(&record, self.dictionary);
+                lane.pass(position);
+            }
+        }
+        draft
+    }
+
+    fn commit(&mut self, mut draft: Draft, taken: &mut [Taken]) -> io::Result<()> {
+        let start = (self.open.segment.number, self.open.at);
+        let records_end = draft.bytes.len();
+        let ordinal = self.open.next.total();
+        let chain = Footer::close(
+            &mut draft.bytes,
+            start,
+            draft.facts,
+            ordinal,
+            &self.open.chain,
+        );
+        write_all(&*self.open.file, &draft.bytes, u64::from(self.open.at))?;
+        if self.around.durability == Durability::Fsync {
+            let began = Instant::now();
+            self.open.file.sync()?;
+            *self.last_sync = began.elapsed();
+            metrics::histogram!("weir_journal_fsync_seconds").record(*self.last_sync);
+        }
+        assert!(
+            draft.next.total() == ordinal + u64::from(draft.facts),
+            "W1: seqs have no gaps"
+        );
+        self.open.at += draft.bytes.len() as u32;
+        self.open.chain = chain;
+        self.open.next = draft.next;
+        self.open.newest_at = self.open.newest_at.max(draft.newest_at);
+        for (click_id, place) in &draft.clicks {
+            self.open.index.insert(click_id, *place);
+        }
+        draft.bytes.truncate(records_end);
+        self.around.head.publish(Arc::new(Group {
+            start: Place {
+                segment: start.0,
+                offset: start.1,
+            },
+            records: draft.bytes,
+            end: self.open.at,
+            next: draft.next,
+        }));
+        self.acknowledge(draft.facts, taken);
+        Ok(())
+    }
+
+    fn acknowledge(&self, facts: u32, taken: &mut [Taken]) {
+        if let Some(oldest) = taken.iter().filter_map(|lane| lane.oldest).min() {
+            metrics::histogram!("weir_journal_append_seconds").record(oldest.elapsed());
+        }
+        metrics::histogram!("weir_journal_batch_facts").record(f64::from(facts));
+        for lane in taken {
+            lane.acknowledge();
+        }
+        self.around.vitals.set_used(self.used_bytes());
+    }
+
+    fn used_bytes(&self) -> u64 {
+        let open = &self.open;
+        let finished = self.around.segments.bytes() - u64::from(open.segment.header.size);
+        finished + u64::from(open.at)
+    }
+
+    /// Finishes the open segment and begins the next.
+    fn turn(&mut self) -> Result<(), Failure> {
+        let spare = self.around.keeper.take_spare().ok_or(Failure::Full)?;
+        if self.around.durability == Durability::Os {
+            self.open.file.sync()?;
+        }
+        let header = Header {
+            segment: self.open.segment.number + 1,
+            size: self.around.keeper.segment_bytes(),
+            chain: self.open.chain,
+            start: self.open.next,
+        };
+        let opened = begin_segment(&*self.around.disk, &self.around.segments, spare, header)?;
+        let finished = std::mem::replace(self.open, opened);
+        finished.segment.finish(Seal {
+            end: finished.at,
+            facts: finished.next.total() - finished.segment.header.start.total(),
+            chain: finished.chain,
+            next: finished.next,
+            ids: finished.index.ids(),
+            newest_at: finished.newest_at,
+        });
+        self.around.segments.push(Arc::clone(&self.open.segment));
+        self.around.keeper.spare_is_used();
+        self.around.head.turn_to(Place {
+            segment: self.open.segment.number,
+            offset: self.open.at,
+        });
+        self.around.keeper.seal(finished.segment);
+        self.dictionary.clear();
+        metrics::gauge!("weir_journal_bytes").set(self.used_bytes() as f64);
+        self.around.vitals.warn_when_nearly_full(self.used_bytes());
+        Ok(())
+    }
+}
+
+/// Makes a spare the segment of `header`: header first, then the name, both on disk before anything is written.
+pub(crate) fn begin_segment(
+    disk: &dyn Disk,
+    segments: &Segments,
+    spare: Spare,
+    header: Header,
+) -> io::Result<Open> {
+    let folder = &segments.folder;
+    write_all(&*spare.file, &header.to_bytes(), 0)?;
+    spare.file.sync()?;
+    disk.rename(&spare.path, &folder.segment(header.segment))?;
+    disk.sync_folder(folder.path())?;
+    let index = Arc::new(MemoryIndex::new());
+    let (chain, next) = (header.chain, header.start);
+    let segment = Arc::new(Segment::open(folder, header, Arc::clone(&index)));
+    Ok(Open {
+        file: spare.file,
+        segment,
+        index,
+        at: FIRST_GROUP,
+        chain,
+        next,
+        newest_at: 0,
+    })
+}

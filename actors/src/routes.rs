@@ -1,0 +1,209 @@
+//! What the click path reads: links to compiled campaigns, and what else is found without asking an actor.
+//!
+//! Tenant actors publish here; nobody else writes. Always true: a reader never waits for an actor; what is
+//! published stays until something newer is; a link stays for ever, so that an old one leads to a fallback.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use dashmap::DashMap;
+use weir_engine::caps::Gates;
+use weir_engine::catalog::{Catalog, Liveness};
+use weir_engine::ids::TenantId;
+use weir_engine::judge::TenantState;
+use weir_engine::routing::{CampaignSnapshot, TenantSnapshot};
+
+/// A tenant as it is published.
+#[derive(Debug)]
+pub struct PublishedTenant {
+    /// Whose.
+    pub id: TenantId,
+    /// Its configuration, compiled.
+    pub snapshot: ArcSwap<TenantSnapshot>,
+}
+
+/// Where a link leads.
+#[derive(Debug)]
+pub struct Route {
+    /// Whose link.
+    pub tenant: Arc<PublishedTenant>,
+    /// The campaign, compiled.
+    pub campaign: ArcSwap<CampaignSnapshot>,
+}
+
+/// A key to the API, as it is published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedKey {
+    /// Whose key.
+    pub tenant: TenantId,
+    /// Its number within the tenant.
+    pub number: u32,
+    /// What it may do.
+    pub scopes: Arc<[String]>,
+}
+
+type Links = DashMap<Box<str>, Arc<Route>>;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Routes {
+    shared: Links,
+    by_host: DashMap<Box<str>, Arc<Links>>,
+    tenants: DashMap<TenantId, Arc<PublishedTenant>>,
+    keys: DashMap<Box<str>, PublishedKey>,
+}
+
+impl Routes {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// The route of a link on a host; hosts that are no tenant's domain are the shared host.
+    #[must_use]
+    pub fn find(&self, host: &str, link: &str) -> Option<Arc<Route>> {
+        if !self.by_host.is_empty() {
+            if let Some(links) = self.by_host.get(host) {
+                return links.get(link).map(|route| Arc::clone(&route));
+            }
+        }
+        self.shared.get(link).map(|route| Arc::clone(&route))
+    }
+
+    /// A tenant as it is published.
+    #[must_use]
+    pub fn tenant(&self, tenant: TenantId) -> Option<Arc<PublishedTenant>> {
+        self.tenants.get(&tenant).map(|t| Arc::clone(&t))
+    }
+
+    /// What a tenant has configured: reads see what was accepted before.
+    #[must_use]
+    pub fn catalog(&self, tenant: TenantId) -> Option<Arc<Catalog>> {
+        let published = self.tenant(tenant)?;
+        Some(Arc::clone(&published.snapshot.load().catalog))
+    }
+
+    /// All tenants that have facts, in order.
+    #[must_use]
+    pub fn tenants(&self) -> Vec<TenantId> {
+        let mut tenants: Vec<TenantId> = self.tenants.iter().map(|t| *t.key()).collect();
+        tenants.sort_unstable();
+        tenants
+    }
+
+    /// The API key whose SHA-256 is this, in hex.
+    #[must_use]
+    pub fn api_key(&self, sha256: &str) -> Option<PublishedKey> {
+        self.keys.get(sha256).map(|key| key.clone())
+    }
+
+    /// How many links are published.
+    #[must_use]
+    pub fn links(&self) -> usize {
+        self.shared.len() + self.by_host.iter().map(|links| links.len()).sum::<usize>()
+    }
+
+    /// The publisher of a tenant, with `catalog` published.
+    pub(crate) fn of_tenant(self: &Arc<Self>, tenant: TenantId, catalog: &Catalog) -> TenantRoutes {
+        let published = self.tenants.entry(tenant).or_insert_with(|| {
+            let snapshot =
+                TenantSnapshot::compile(tenant, Arc::default(), Arc::new(Gates::default()), None);
+            Arc::new(PublishedTenant {
+                id: tenant,
+                snapshot: ArcSwap::from_pointee(snapshot),
+            })
+        });
+        let mut routes = TenantRoutes {
+            routes: Arc::clone(self),
+            published: Arc::clone(&published),
+            versions: BTreeMap::new(),
+        };
+        drop(published);
+        routes.publish(catalog);
+        routes
+    }
+}
+
+/// What a tenant actor publishes through.
+pub(crate) struct TenantRoutes {
+    routes: Arc<Routes>,
+    published: Arc<PublishedTenant>,
+    /// Versions of the campaigns that are published.
+    versions: BTreeMap<u32, u32>,
+}
+
+impl TenantRoutes {
+    /// Publishes a tenant's configuration; what did not change is kept.
+    pub(crate) fn publish(&mut self, catalog: &Catalog) {
+        let before = self.published.snapshot.load_full();
+        let catalog = Arc::new(catalog.clone());
+        let gates = Arc::clone(&before.gates);
+        let id = self.published.id;
+        let next = TenantSnapshot::compile(id, Arc::clone(&catalog), gates, Some(&before));
+        self.published.snapshot.store(Arc::new(next));
+        self.publish_campaigns(&catalog);
+        for (&number, key) in &catalog.api_keys {
+            let sha256 = key.body.sha256.as_str();
+            if key.body.status == Liveness::Archived {
+                self.routes.keys.remove(sha256);
+                continue;
+            }
+            let published = PublishedKey {
+                tenant: id,
+                number,
+                scopes: key.body.scopes.as_slice().into(),
+            };
+            self.routes.keys.insert(sha256.into(), published);
+        }
+    }
+
+    fn publish_campaigns(&mut self, catalog: &Catalog) {
+        for (&number, campaign) in &catalog.campaigns {
+            if self.versions.get(&number) == Some(&campaign.version) {
+                continue;
+            }
+            self.versions.insert(number, campaign.version);
+            let Some(snapshot) = CampaignSnapshot::compile(self.published.id, catalog, number)
+            else {
+                continue;
+            };
+            let links = match campaign.body.domain_id {
+                None => None,
+                Some(domain) => match catalog.domains.get(&domain.number()) {
+                    Some(domain) => Some(self.links_of(&domain.body.host)),
+                    None => continue,
+                },
+            };
+            let links = links.as_deref().unwrap_or(&self.routes.shared);
+            match links.get(&*snapshot.link).map(|r| Arc::clone(&r)) {
+                Some(route) if route.tenant.id == self.published.id => {
+                    route.campaign.store(Arc::new(snapshot));
+                }
+                _ => {
+                    let route = Route {
+                        tenant: Arc::clone(&self.published),
+                        campaign: ArcSwap::from_pointee(snapshot),
+                    };
+                    let link = route.campaign.load().link.clone();
+                    links.insert(link, Arc::new(route));
+                }
+            }
+        }
+    }
+
+    fn links_of(&self, host: &str) -> Arc<Links> {
+        Arc::clone(&self.routes.by_host.entry(host.into()).or_default())
+    }
+
+    /// Opens the gates of caps: the fold has reached the head of the log.
+    pub(crate) fn open_gates(&self, state: &TenantState) {
+        self.published.snapshot.load().gates.open(state.counters());
+    }
+
+    /// Shows what counters have used.
+    pub(crate) fn book(&self, touched: &[(weir_engine::caps::Place, i64)]) {
+        if !touched.is_empty() {
+            self.published.snapshot.load().gates.book(touched);
+        }
+    }
+}
