@@ -1,0 +1,323 @@
+//! Who is asking, and what they may do.
+//!
+//! A key comes as `Authorization: Bearer …` or `X-Api-Key: …`, never in the query. A tenant's key is bound to its
+//! tenant and its scopes; the operator's key stands for the whole installation and names a tenant by `X-Tenant`.
+//! An operation says what it needs by the type of its argument ([`May`], [`Operator`], [`Anyone`]), and there is
+//! no other way to a [`Caller`], so that an operation without a check does not compile into anything useful.
+//! Always true: the operator's key is compared in a time that does not depend on where it differs; a refusal does
+//! not say whether a key exists. Not here: rate limits (the door).
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use poem::http::{HeaderValue, header};
+use poem::{Request, RequestBody};
+use poem_openapi::registry::{MetaSecurityScheme, Registry};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use weir_engine::catalog::{Catalog, Liveness};
+use weir_engine::ids::{ApiKeyId, TenantId};
+
+use super::actors::Actors;
+use crate::api_key;
+use crate::problem::{Code, Problem};
+
+/// What a key may do: the closed list, with what each word means.
+pub const SCOPES: [(&str, &str); 5] = [
+    ("*", "everything of its tenant"),
+    ("read", "read everything of its tenant, except keys"),
+    ("write", "make and change entities, decide on conversions"),
+    ("reports", "ask for reports and balances"),
+    ("track", "report clicks to the tracking API"),
+];
+
+/// Who is asking: found once, at the door.
+#[derive(Debug, Clone)]
+pub(super) enum Identity {
+    /// The operator of the installation, with the tenant that was named.
+    Operator(Option<TenantId>),
+    /// A tenant's key.
+    Key {
+        tenant: TenantId,
+        number: u32,
+        scopes: Vec<String>,
+    },
+}
+
+impl Identity {
+    /// The identity in other words, for idempotency and rate limits: (tenant, key), the operator is key 0.
+    pub(super) fn number(&self) -> (u32, u32) {
+        match self {
+            Self::Operator(tenant) => (tenant.map_or(0, |t| t.0), 0),
+            Self::Key { tenant, number, .. } => (tenant.0, *number),
+        }
+    }
+
+    /// Who, as it stands in the log.
+    fn by(&self) -> String {
+        match self {
+            Self::Operator(_) => "operator".to_owned(),
+            Self::Key { tenant, number, .. } => ApiKeyId::new(*tenant, *number).to_string(),
+        }
+    }
+
+    fn has(&self, scope: &str) -> bool {
+        match self {
+            Self::Operator(_) => true,
+            Self::Key { scopes, .. } => scopes.iter().any(|s| s == "*" || s == scope),
+        }
+    }
+}
+
+/// Checks keys.
+pub(super) struct Keys {
+    actors: Arc<dyn Actors>,
+    operator_sha256: [u8; 32],
+}
+
+impl Keys {
+    pub(super) fn new(actors: Arc<dyn Actors>, operator_key: &str) -> Self {
+        Self {
+            actors,
+            operator_sha256: Sha256::digest(operator_key).into(),
+        }
+    }
+
+    /// Who is asking.
+    ///
+    /// # Errors
+    /// 401 when nobody is, 404 when the operator names a tenant that is not there.
+    pub(super) fn identify(&self, request: &Request) -> Result<Identity, Problem> {
+        let key = key_of(request)?;
+        let sha256: [u8; 32] = Sha256::digest(key).into();
+        if bool::from(sha256.ct_eq(&self.operator_sha256)) {
+            return self.named_tenant(request).map(Identity::Operator);
+        }
+        let digest = api_key::digest(key)
+            .ok_or_else(|| unauthorized("the key is not well formed: is a character missing or mistyped?"))?;
+        let holder = self.actors.api_key(&digest);
+        let holder = holder.ok_or_else(|| unauthorized("the key is not known, or is revoked"))?;
+        let catalog = self.actors.catalog(holder.tenant);
+        let is_live = catalog.is_some_and(|c| is_live(&c));
+        if !is_live {
+            return Err(unauthorized("the key is not known, or is revoked"));
+        }
+        Ok(Identity::Key {
+            tenant: holder.tenant,
+            number: holder.number,
+            scopes: holder.scopes,
+        })
+    }
+
+    fn named_tenant(&self, request: &Request) -> Result<Option<TenantId>, Problem> {
+        let Some(named) = request.headers().get("x-tenant") else {
+            return Ok(None);
+        };
+        let tenant = named.to_str().ok().and_then(|text| text.parse().ok());
+        let tenant = tenant.filter(|t| self.actors.catalog(*t).is_some());
+        let problem = || Problem::new(Code::NotFound, "X-Tenant names no tenant of this installation");
+        tenant.map(Some).ok_or_else(problem)
+    }
+}
+
+fn is_live(catalog: &Catalog) -> bool {
+    let tenant = catalog.tenant.as_ref();
+    tenant.is_some_and(|t| t.body.status == Liveness::Active)
+}
+
+fn key_of(request: &Request) -> Result<&str, Problem> {
+    let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok());
+    let bearer = header("authorization").and_then(|text| {
+        let (scheme, key) = text.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+    });
+    let key = bearer.or_else(|| header("x-api-key")).filter(|key| !key.is_empty());
+    key.ok_or_else(|| unauthorized("there is no key: send Authorization: Bearer …"))
+}
+
+fn unauthorized(detail: &str) -> Problem {
+    let challenge = HeaderValue::from_static("Bearer realm=\"weir\"");
+    Problem::new(Code::Unauthorized, detail).with_header(header::WWW_AUTHENTICATE, challenge)
+}
+
+/// Somebody who may do what was asked for, in a tenant.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    /// In which tenant.
+    pub(super) tenant: TenantId,
+    /// Who, as it stands in the log.
+    pub(super) by: String,
+}
+
+/// A scope as a type.
+pub(super) trait Scope: Send + Sync + 'static {
+    /// Words of [`SCOPES`] of which one is needed; `*` always does.
+    const ANY_OF: &'static [&'static str];
+}
+
+macro_rules! scopes {
+    ($($(#[$doc:meta])* $name:ident = $($word:literal)|+;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub(super) enum $name {}
+        impl Scope for $name {
+            const ANY_OF: &'static [&'static str] = &[$($word),+];
+        }
+    )*};
+}
+
+scopes! {
+    /// To read.
+    Reads = "read";
+    /// To make and change.
+    Writes = "write";
+    /// To ask for sums.
+    Sums = "reports" | "read";
+    /// Everything: for keys, which could grant anything.
+    All = "*";
+}
+
+/// Somebody who has scope `S` in a tenant.
+pub(super) struct May<S> {
+    caller: Caller,
+    scope: PhantomData<fn() -> S>,
+}
+
+impl<S> std::ops::Deref for May<S> {
+    type Target = Caller;
+    fn deref(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+/// The operator of the installation.
+pub(super) struct Operator {
+    /// As it stands in the log.
+    pub(super) by: String,
+}
+
+/// Anybody with a good key and scope `S`: the operator sees all tenants, a key its own.
+pub(super) struct Anyone<S> {
+    /// The only tenant that is seen; `None` = all.
+    pub(super) only: Option<TenantId>,
+    /// Who, as it stands in the log.
+    pub(super) by: String,
+    scope: PhantomData<fn() -> S>,
+}
+
+fn identity(request: &Request) -> Result<&Identity, Problem> {
+    let identity = request.extensions().get::<Identity>();
+    identity.ok_or_else(|| Problem::internal("an operation was reached without passing the door"))
+}
+
+fn allow<S: Scope>(identity: &Identity) -> Result<(), Problem> {
+    if S::ANY_OF.iter().any(|scope| identity.has(scope)) {
+        return Ok(());
+    }
+    let detail = format!("the key needs the scope {}", S::ANY_OF.join(" or "));
+    Err(Problem::new(Code::Forbidden, detail))
+}
+
+impl<S: Scope> May<S> {
+    fn of(request: &Request) -> Result<Self, Problem> {
+        let identity = identity(request)?;
+        allow::<S>(identity)?;
+        let tenant = match identity {
+            Identity::Key { tenant, .. } | Identity::Operator(Some(tenant)) => *tenant,
+            Identity::Operator(None) => {
+                let detail = "the operator's key needs X-Tenant here";
+                return Err(Problem::new(Code::TenantRequired, detail));
+            }
+        };
+        Ok(Self {
+            caller: Caller {
+                tenant,
+                by: identity.by(),
+            },
+            scope: PhantomData,
+        })
+    }
+}
+
+impl Operator {
+    fn of(request: &Request) -> Result<Self, Problem> {
+        match identity(request)? {
+            identity @ Identity::Operator(_) => Ok(Self { by: identity.by() }),
+            Identity::Key { .. } => {
+                let detail = "only the operator of the installation may do this";
+                Err(Problem::new(Code::Forbidden, detail))
+            }
+        }
+    }
+}
+
+impl<S: Scope> Anyone<S> {
+    fn of(request: &Request) -> Result<Self, Problem> {
+        let identity = identity(request)?;
+        allow::<S>(identity)?;
+        let only = match identity {
+            Identity::Operator(_) => None,
+            Identity::Key { tenant, .. } => Some(*tenant),
+        };
+        Ok(Self {
+            only,
+            by: identity.by(),
+            scope: PhantomData,
+        })
+    }
+}
+
+macro_rules! extracted {
+    ($type:ty $(, $scope:ident)?) => {
+        impl<'a $(, $scope: Scope)?> ApiExtractor<'a> for $type {
+            const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+            type ParamType = ();
+            type ParamRawType = ();
+
+            fn register(registry: &mut Registry) {
+                register_schemes(registry);
+            }
+
+            fn security_schemes() -> Vec<&'static str> {
+                vec!["Bearer", "ApiKey"]
+            }
+
+            async fn from_request(
+                request: &'a Request,
+                _: &mut RequestBody,
+                _: ExtractParamOptions<()>,
+            ) -> poem::Result<Self> {
+                Ok(Self::of(request)?)
+            }
+        }
+    };
+}
+
+extracted!(May<S>, S);
+extracted!(Anyone<S>, S);
+extracted!(Operator);
+
+fn register_schemes(registry: &mut Registry) {
+    let scheme = |ty: &'static str| MetaSecurityScheme {
+        ty,
+        description: Some("An API key of a tenant, or the operator's key."),
+        name: None,
+        key_in: None,
+        scheme: None,
+        bearer_format: None,
+        flows: None,
+        openid_connect_url: None,
+    };
+    let bearer = MetaSecurityScheme {
+        scheme: Some("bearer"),
+        ..scheme("http")
+    };
+    let header = MetaSecurityScheme {
+        name: Some("X-Api-Key"),
+        key_in: Some("header"),
+        ..scheme("apiKey")
+    };
+    registry.create_security_scheme("Bearer", bearer);
+    registry.create_security_scheme("ApiKey", header);
+}
