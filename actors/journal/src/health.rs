@@ -1,7 +1,9 @@
 //! Whether the journal takes facts, and how much room it has.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use crate::segments::Segments;
 
 /// Whether the journal takes facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,17 +36,20 @@ pub struct Health {
 pub(crate) struct Vitals {
     why_stopped: OnceLock<String>,
     is_closed: AtomicBool,
-    used_bytes: AtomicU64,
+    segments: Arc<Segments>,
+    /// What is left of the open segment.
+    left_bytes: AtomicU32,
     has_warned: AtomicBool,
     max_bytes: u64,
 }
 
 impl Vitals {
-    pub(crate) fn new(max_bytes: u64, used_bytes: u64) -> Self {
+    pub(crate) fn new(max_bytes: u64, segments: Arc<Segments>) -> Self {
         Self {
             why_stopped: OnceLock::new(),
             is_closed: AtomicBool::new(false),
-            used_bytes: AtomicU64::new(used_bytes),
+            segments,
+            left_bytes: AtomicU32::new(0),
             has_warned: AtomicBool::new(false),
             max_bytes,
         }
@@ -62,15 +67,23 @@ impl Vitals {
         self.is_closed.store(true, Ordering::Release);
     }
 
-    pub(crate) fn set_used(&self, bytes: u64) {
-        self.used_bytes.store(bytes, Ordering::Relaxed);
+    pub(crate) fn set_left(&self, bytes: u32) {
+        self.left_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    fn used_bytes(&self) -> u64 {
+        let left = self.left_bytes.load(Ordering::Relaxed);
+        self.segments.bytes().saturating_sub(u64::from(left))
     }
 
     fn is_nearly_full(&self, used: u64) -> bool {
         used >= self.max_bytes / 5 * 4
     }
 
-    pub(crate) fn warn_when_nearly_full(&self, used: u64) {
+    /// Segments came or went: says so on the metrics, and once in the log when little room is left.
+    pub(crate) fn report_room(&self) {
+        let used = self.used_bytes();
+        metrics::gauge!("weir_journal_bytes").set(used as f64);
         let is_nearly_full = self.is_nearly_full(used);
         if self.has_warned.swap(is_nearly_full, Ordering::Relaxed) || !is_nearly_full {
             return;
@@ -80,7 +93,7 @@ impl Vitals {
     }
 
     pub(crate) fn health(&self, is_full: bool) -> Health {
-        let used_bytes = self.used_bytes.load(Ordering::Relaxed);
+        let used_bytes = self.used_bytes();
         let state = match self.why_stopped.get() {
             Some(why) => State::Stopped {
                 why: Some(why.clone()),

@@ -187,9 +187,9 @@ fn start(
         room,
         spares,
     ));
-    let used = segments.bytes() - u64::from(open.segment.header.size) + u64::from(open.at);
-    let vitals = Arc::new(Vitals::new(options.max_bytes, used));
-    metrics::gauge!("weir_journal_bytes").set(used as f64);
+    let vitals = Arc::new(Vitals::new(options.max_bytes, Arc::clone(&segments)));
+    vitals.set_left(open.segment.header.size - open.at);
+    vitals.report_room();
     let (lanes, orders) = (Arc::<Lanes>::default(), Arc::<Orders>::default());
     let writer = Writer::new(
         Surroundings {

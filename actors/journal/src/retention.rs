@@ -49,6 +49,7 @@ impl Journal {
             let (number, facts) = (segment.number, seal.facts);
             tracing::info!(segment = number, facts, "segment was removed");
         }
+        running.vitals.report_room();
         Ok(removed)
     }
 }

@@ -13,6 +13,8 @@
 use std::future::Future;
 use std::pin::Pin;
 
+#[cfg(feature = "contract")]
+pub mod contract;
 mod ledger;
 mod log;
 mod reports;

@@ -1,6 +1,6 @@
 //! From rows of the rollups to an answer.
 //!
-//! A store hands over the rows of [`Fold::buckets`] on the click basis and on the question's own; the fold
+//! A store hands over the rows of [`ReportQuery::buckets`] on the click basis and on the question's own; the fold
 //! filters, groups, sorts and pages. Always true: the answer depends on the rows, not on their order or on how
 //! a store summed them before; a row that counts nothing is left out.
 
@@ -19,7 +19,7 @@ use super::request::{ReportQuery, SortBy};
 use crate::ids::TenantId;
 use crate::money::Currency;
 use crate::ports::Watermark;
-use crate::rollup::{Basis, RollupDelta, RollupKey, bucket_of};
+use crate::rollup::{Basis, RollupDelta, RollupKey};
 
 /// The answer would have more rows than [`GROUPS_MAX`]: ask for fewer dimensions or a shorter range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -41,8 +41,9 @@ impl Fold {
     /// Begins a report; `advertisers` gives the advertiser of each offer, by number.
     #[must_use]
     pub fn new(tenant: TenantId, query: ReportQuery, advertisers: BTreeMap<u32, u32>) -> Self {
-        let Range { start, end } = buckets(&query);
-        let calendars = Self::dimensions_of(&query)
+        let Range { start, end } = query.buckets();
+        let calendars = query
+            .dimensions()
             .into_iter()
             .filter(|dimension| dimension.is_of_time())
             .map(|d| (d, Calendar::cut(d, &query.timezone, start, end)))
@@ -55,26 +56,6 @@ impl Fold {
             groups: HashMap::new(),
             key: Vec::new(),
         }
-    }
-
-    /// Buckets whose rows are asked for.
-    #[must_use]
-    pub fn buckets(&self) -> Range<u32> {
-        buckets(&self.query)
-    }
-
-    /// Every dimension that is grouped by or filtered on, in order: other columns of a key may be anything.
-    #[must_use]
-    pub fn dimensions(&self) -> Vec<Dimension> {
-        Self::dimensions_of(&self.query)
-    }
-
-    fn dimensions_of(query: &ReportQuery) -> Vec<Dimension> {
-        let filtered = query.filters.dimensions.iter().map(|f| f.dimension);
-        let mut all: Vec<_> = query.group_by.iter().copied().chain(filtered).collect();
-        all.sort_unstable();
-        all.dedup();
-        all
     }
 
     /// Adds a row. Rows of other buckets or of another basis than was asked for add nothing.
@@ -119,7 +100,7 @@ impl Fold {
     fn keeps(&self, row: &RollupKey) -> bool {
         let filters = &self.query.filters;
         let keeps = |f: &DimensionFilter| f.keeps(self.number(f.dimension, row));
-        self.buckets().contains(&row.bucket)
+        self.query.buckets().contains(&row.bucket)
             && filters.keeps_test(row.is_test)
             && filters.keeps_currency(row.currency)
             && filters.dimensions.iter().all(keeps)
@@ -206,10 +187,6 @@ impl Fold {
             metrics: self.metrics(measures),
         }
     }
-}
-
-fn buckets(query: &ReportQuery) -> Range<u32> {
-    bucket_of(query.from)..bucket_of(query.to)
 }
 
 /// The three letters as one number, so that numbers order as the codes do.

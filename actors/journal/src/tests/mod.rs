@@ -3,4 +3,10 @@
 mod faulty;
 mod support;
 
+mod clicks;
+mod damage;
+mod failures;
+mod lanes;
+mod retention;
 mod round_trip;
+mod torn;

@@ -252,13 +252,8 @@ impl Work<'_> {
         for lane in taken {
             lane.acknowledge();
         }
-        self.around.vitals.set_used(self.used_bytes());
-    }
-
-    fn used_bytes(&self) -> u64 {
-        let open = &self.open;
-        let finished = self.around.segments.bytes() - u64::from(open.segment.header.size);
-        finished + u64::from(open.at)
+        let left = self.open.segment.header.size - self.open.at;
+        self.around.vitals.set_left(left);
     }
 
     /// Finishes the open segment and begins the next.
@@ -291,8 +286,9 @@ impl Work<'_> {
         });
         self.around.keeper.seal(finished.segment);
         self.dictionary.clear();
-        metrics::gauge!("weir_journal_bytes").set(self.used_bytes() as f64);
-        self.around.vitals.warn_when_nearly_full(self.used_bytes());
+        let left = self.open.segment.header.size - self.open.at;
+        self.around.vitals.set_left(left);
+        self.around.vitals.report_room();
         Ok(())
     }
 }

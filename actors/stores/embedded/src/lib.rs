@@ -10,15 +10,24 @@
 //! of a partition commits; every answer is of one snapshot; a file of a newer schema is refused.
 //! Not here: what the rows mean (`weir-engine`), single clicks (the journal).
 
+mod backup;
 mod commit;
 mod connection;
 mod failure;
+mod invariants;
 mod ledger;
 pub mod migrate;
 mod query;
 mod readers;
+mod report_threads;
+mod reports;
 mod rows;
+mod snapshot;
 mod store;
+mod tables;
 mod writer;
 
+pub use self::backup::{BackupError, backup};
+pub use self::invariants::Violation;
+pub use self::snapshot::{Snapshot, TableDigest};
 pub use self::store::{Embedded, OpenError};

@@ -1,5 +1,7 @@
 //! Reading rows into values.
 
+use std::ops::ControlFlow;
+
 use rusqlite::{Connection, Params, Row};
 use weir_engine::ports::StoreError;
 
@@ -15,9 +17,9 @@ pub fn all<T>(
     let mut found = Vec::new();
     each(connection, sql, params, |row| {
         found.push(read(row)?);
-        Ok(())
-    })?;
-    Ok(found)
+        Ok(ControlFlow::<()>::Continue(()))
+    })
+    .map(|_| found)
 }
 
 /// The first row of a query, read by `read`.
@@ -32,17 +34,19 @@ pub fn first<T>(
     rows.next().map_err(unavailable)?.map(read).transpose()
 }
 
-/// Hands every row of a query to `take`, keeping none.
-pub fn each(
+/// Hands row after row to `take`, keeping none, until there is none or `take` has enough.
+pub fn each<B>(
     connection: &Connection,
     sql: &str,
     params: impl Params,
-    mut take: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
+    mut take: impl FnMut(&Row<'_>) -> Result<ControlFlow<B>, StoreError>,
+) -> Result<ControlFlow<B>, StoreError> {
     let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
     let mut rows = statement.query(params).map_err(unavailable)?;
     while let Some(row) = rows.next().map_err(unavailable)? {
-        take(row)?;
+        if let ControlFlow::Break(why) = take(row)? {
+            return Ok(ControlFlow::Break(why));
+        }
     }
-    Ok(())
+    Ok(ControlFlow::Continue(()))
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::connection::open_writer;
 use crate::migrate::{self, SchemaError};
 use crate::readers::Readers;
+use crate::report_threads::ReportThreads;
 use crate::writer::Writer;
 
 /// Why the store cannot be opened.
@@ -21,9 +22,10 @@ pub enum OpenError {
 /// All ports of the store on one file.
 #[derive(Debug)]
 pub struct Embedded {
-    pub(crate) path: PathBuf,
+    path: PathBuf,
     pub(crate) writer: Writer,
     pub(crate) readers: Readers,
+    pub(crate) reports: ReportThreads,
 }
 
 impl Embedded {
@@ -38,8 +40,15 @@ impl Embedded {
         let writer = Writer::start(connection).map_err(OpenError::Thread)?;
         Ok(Self {
             readers: Readers::new(path.clone()),
+            reports: ReportThreads::start(&path)?,
             writer,
             path,
         })
+    }
+
+    /// The file, for [`crate::Snapshot::open`] and [`crate::backup`].
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 }

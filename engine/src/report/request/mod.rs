@@ -14,6 +14,8 @@ mod filters;
 mod range;
 mod sort;
 
+use std::ops::Range;
+
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
@@ -24,7 +26,7 @@ use super::metric::Metric;
 use super::{DIMENSIONS_MAX, ROWS_DEFAULT, ROWS_MAX};
 use crate::ids::{TenantId, UnixMs};
 use crate::money::Currency;
-use crate::rollup::Basis;
+use crate::rollup::{Basis, bucket_of};
 
 /// The fields of a question.
 pub(super) const FIELDS: [&str; 11] = [
@@ -135,6 +137,22 @@ impl ReportQuery {
             Some(query) if reader.errors.is_empty() => Ok(query),
             _ => Err(reader.errors),
         }
+    }
+
+    /// Buckets whose rows are asked for.
+    #[must_use]
+    pub fn buckets(&self) -> Range<u32> {
+        bucket_of(self.from)..bucket_of(self.to)
+    }
+
+    /// Every dimension that is grouped by or filtered on, in order: other columns of a key may be anything.
+    #[must_use]
+    pub fn dimensions(&self) -> Vec<Dimension> {
+        let filtered = self.filters.dimensions.iter().map(|f| f.dimension);
+        let mut all: Vec<_> = self.group_by.iter().copied().chain(filtered).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 }
 

@@ -1,0 +1,5 @@
+//! The embedded store keeps the contract of the ports.
+
+mod support;
+
+weir_engine::store_contract!(support::open());

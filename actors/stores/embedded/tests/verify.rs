@@ -1,0 +1,267 @@
+//! Digests and invariants: what is the same is told so, and what is wrong is named.
+
+mod support;
+
+use proptest::prelude::*;
+use rusqlite::Connection;
+use support::{Opened, open};
+use weir_embedded::{Snapshot, TableDigest};
+use weir_engine::fact::ConversionStatus::{self, Approved, Pending, Rejected};
+use weir_engine::ids::{TenantId, UnixMs};
+use weir_engine::judge::Conversion;
+use weir_engine::ports::contract::{Owner, Sale, block_on};
+
+const TENANT: TenantId = TenantId(7);
+
+fn digests(store: &Opened) -> Vec<TableDigest> {
+    Snapshot::open(store.path())
+        .expect("opened")
+        .digests()
+        .expect("read")
+}
+
+/// A fact of a made-up log.
+#[derive(Debug, Clone)]
+enum Step {
+    Click(Sale),
+    Convert(Sale),
+    /// Change the conversion of this number (modulo how many there are) to a status.
+    Change(usize, ConversionStatus),
+}
+
+fn status() -> impl Strategy<Value = ConversionStatus> {
+    prop_oneof![Just(Pending), Just(Approved), Just(Rejected)]
+}
+
+fn sale() -> impl Strategy<Value = Sale> {
+    let of = (
+        0u64..400_000,
+        0u64..400_000,
+        status(),
+        1u32..4,
+        0u32..3,
+        0u32..3,
+        0i64..5_000_000,
+        any::<bool>(),
+    );
+    of.prop_map(
+        |(clicked, after, status, offer, affiliate, goal, payout, is_test)| Sale {
+            clicked_at: UnixMs(1_772_323_200_000 + clicked * 1000),
+            at: UnixMs(1_772_323_200_000 + (clicked + after) * 1000),
+            status,
+            offer,
+            affiliate: (affiliate > 0).then_some(affiliate),
+            goal: (goal > 0).then_some(goal),
+            payout,
+            takes_identity: status != Rejected,
+            is_test,
+        },
+    )
+}
+
+fn log() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        sale().prop_map(Step::Click),
+        sale().prop_map(Step::Convert),
+        (any::<usize>(), status()).prop_map(|(which, to)| Step::Change(which, to)),
+    ];
+    proptest::collection::vec(step, 1..40)
+}
+
+/// Commits the log in windows of `window` facts.
+fn replay(store: &Opened, log: &[Step], window: usize) {
+    block_on(async {
+        let mut owner = Owner::claim(&**store, TENANT).await;
+        let mut made: Vec<Conversion> = Vec::new();
+        for steps in log.chunks(window) {
+            for step in steps {
+                match step {
+                    Step::Click(s) => owner.click(s.at, s.offer, s.affiliate, s.is_test),
+                    Step::Convert(sale) => made.push(owner.convert(*sale)),
+                    Step::Change(which, to) => change(&mut owner, &mut made, *which, *to),
+                }
+            }
+            owner.commit(&**store).await;
+        }
+    });
+}
+
+fn change(owner: &mut Owner, made: &mut [Conversion], which: usize, to: ConversionStatus) {
+    if made.is_empty() {
+        return;
+    }
+    let of = &mut made[which % made.len()];
+    if of.status.may_become_by_staff(to) {
+        *of = owner.change(of, UnixMs(1_773_000_000_000), to);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn the_same_log_gives_the_same_digests_however_it_is_cut_into_windows(log in log(), window in 1usize..12) {
+        let (one, other) = (open(), open());
+        replay(&one, &log, log.len());
+        replay(&other, &log, window);
+        prop_assert_eq!(digests(&one), digests(&other));
+    }
+
+    #[test]
+    fn books_and_reports_of_any_log_keep_the_invariants(log in log(), window in 1usize..12) {
+        let store = open();
+        replay(&store, &log, window);
+        let violations = Snapshot::open(store.path()).unwrap().violations().unwrap();
+        prop_assert_eq!(violations, vec![]);
+    }
+}
+
+/// A small log with a click, conversions of each status, and changes.
+fn filled() -> Opened {
+    let store = open();
+    let sale = |status, offer| {
+        Step::Convert(Sale {
+            status,
+            offer,
+            ..Sale::default()
+        })
+    };
+    let log = [
+        Step::Click(Sale::default()),
+        sale(Approved, 1),
+        sale(Pending, 2),
+        sale(Rejected, 3),
+        Step::Change(1, Approved),
+        Step::Change(0, Rejected),
+    ];
+    replay(&store, &log, 3);
+    store
+}
+
+/// What a person with a SQL prompt could do, and the invariants that name it.
+const DAMAGE: &[(&str, &[&str])] = &[
+    (
+        "UPDATE balances SET debits = debits + 1 WHERE kind = 6",
+        &["I1", "I2", "I10"],
+    ),
+    ("DELETE FROM transfers WHERE seq = 2", &["I2", "I4"]),
+    (
+        "UPDATE transfers SET amount = amount + 1 WHERE seq = 2",
+        &["I2", "I4"],
+    ),
+    (
+        "UPDATE transfers SET credit_owner = 99 WHERE credit_kind IN (3, 4)",
+        &["I2", "I4"],
+    ),
+    (
+        "UPDATE transfers SET tenant_id = 8 WHERE seq = 2",
+        &["I2", "I4", "I7"],
+    ),
+    (
+        "UPDATE conversions SET payout = payout + 1 WHERE status = 2",
+        &["I4", "I10"],
+    ),
+    (
+        "UPDATE conversions SET status = 1 WHERE status = 2",
+        &["I4", "I10"],
+    ),
+    (
+        "UPDATE conversions SET identity = x'00000000000000000000000000000001' WHERE identity IS NOT NULL",
+        &["I4"],
+    ),
+    (
+        "UPDATE conversions SET affiliate = 6 WHERE status = 2",
+        &["I4", "I10"],
+    ),
+    (
+        "DELETE FROM conversions WHERE status = 3 AND seq = 3",
+        &["I7", "I10"],
+    ),
+    ("UPDATE partition_state SET next_offset = 4", &["I8"]),
+    (
+        "UPDATE rollups SET payout = payout + 1 WHERE basis = 2",
+        &["I10"],
+    ),
+    (
+        "UPDATE rollups SET approved_cv = approved_cv + 1 WHERE basis = 0",
+        &["I10"],
+    ),
+    ("DELETE FROM rollups WHERE basis = 1", &["I10"]),
+    ("UPDATE rollups SET is_test = 1 WHERE basis = 2", &["I10"]),
+];
+
+#[test]
+fn each_kind_of_damage_is_named_by_its_invariants() {
+    for (damage, expect) in DAMAGE {
+        let store = filled();
+        let outside = Connection::open(store.path()).expect("opened");
+        assert!(
+            outside.execute(damage, []).expect("executed") > 0,
+            "{damage} touches nothing"
+        );
+        let found = Snapshot::open(store.path())
+            .expect("opened")
+            .violations()
+            .expect("read");
+        let mut named: Vec<_> = found.iter().map(|v| v.invariant).collect();
+        named.dedup();
+        assert_eq!(named, *expect, "{damage}: {found:#?}");
+    }
+}
+
+#[test]
+fn a_changed_row_changes_the_digest_of_its_table_alone() {
+    let damage = [
+        (
+            "conversions",
+            "UPDATE conversions SET note = 'x' WHERE seq = 1",
+        ),
+        ("verdicts", "DELETE FROM verdicts WHERE seq = 1"),
+        (
+            "transfers",
+            "UPDATE transfers SET booked_at = booked_at + 1 WHERE seq = 1",
+        ),
+        ("balances", "UPDATE balances SET credits = 0 WHERE kind = 5"),
+        (
+            "rollups",
+            "UPDATE rollups SET gross_click = 9 WHERE gross_click = 1",
+        ),
+        (
+            "status_changes",
+            "UPDATE status_changes SET changed_by = '' WHERE seq = 4",
+        ),
+        (
+            "partition_state",
+            "UPDATE partition_state SET next_offset = 7",
+        ),
+    ];
+    for (table, sql) in damage {
+        let store = filled();
+        let before = digests(&store);
+        let outside = Connection::open(store.path()).expect("opened");
+        assert!(outside.execute(sql, []).expect("executed") > 0, "{sql}");
+        let after = digests(&store);
+        let changed: Vec<_> = before
+            .iter()
+            .zip(&after)
+            .filter(|(a, b)| a != b)
+            .map(|(a, _)| a.table)
+            .collect();
+        assert_eq!(changed, [table], "{sql}");
+    }
+}
+
+#[test]
+fn epochs_and_sums_that_came_to_nothing_are_in_no_digest() {
+    let store = filled();
+    let before = digests(&store);
+    block_on(Owner::claim(&*store, TENANT));
+    let outside = Connection::open(store.path()).expect("opened");
+    outside
+        .execute_batch(
+            "INSERT INTO rollups SELECT tenant_id, basis, bucket + 9, is_test, campaign, flow, arm, offer, affiliate,
+             goal, country, device, currency, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM rollups",
+        )
+        .expect("executed");
+    assert_eq!(digests(&store), before);
+}

@@ -1,0 +1,87 @@
+//! What every store must keep, as a suite: a store is done when it passes.
+//!
+//! Each function is one sentence of the contract and is given a store without any row; a test crate of a store
+//! runs them all by [`store_contract`](crate::store_contract). Always true: the list of sentences is in one place, so that none is left
+//! out; the rows are made by the engine's own functions, so that they agree with each other as judged ones do.
+//! Not here: how fast a store is, what it does when the disk fails.
+
+mod catalog;
+mod commits;
+mod evidence;
+mod owner;
+mod questions;
+mod reports;
+
+pub use self::catalog::*;
+pub use self::commits::*;
+pub use self::evidence::*;
+pub use self::owner::{Owner, Sale};
+pub use self::questions::*;
+pub use self::reports::*;
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+
+/// Waits for a future on this thread: the suite asks for no runtime.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+/// A test for each sentence of the contract. `$open` makes a store without any row, or something that
+/// dereferences to one and keeps what the store needs.
+#[macro_export]
+macro_rules! store_contract {
+    ($open:expr) => {
+        $crate::store_contract! { $open;
+            a_new_partition_begins_at_zero_and_each_claim_has_a_later_epoch
+            an_owner_that_was_replaced_writes_nothing
+            a_window_is_never_added_twice
+            a_window_that_skips_facts_is_refused
+            a_commit_of_two_partitions_is_all_or_nothing
+            a_refused_commit_comes_back_as_it_was
+            sums_are_added_and_rows_stand_as_written_last
+            every_field_of_every_row_is_read_back
+            an_identity_is_found_when_committed_and_only_where_it_was_taken
+            what_was_judged_is_read_by_its_places
+            unique_blocks_are_read_by_the_facts_they_touch
+            counters_come_in_order_of_cap_and_period
+            checkpoints_are_kept_by_actor
+            a_tenant_sees_nothing_of_another
+            entities_come_in_order_and_as_of_their_latest_change
+            balances_are_the_sums_of_entries
+            conversions_are_listed_newest_first_and_paged_both_ways
+            each_filter_of_conversions_keeps_what_it_says
+            a_conversion_has_its_whole_history
+            the_answer_to_a_postback_is_found_by_its_id
+            the_watermark_tells_offsets_and_the_newest_fact
+            a_report_is_cut_at_midnight_of_its_zone
+            a_report_joins_clicks_by_click_time_with_conversions_by_its_basis
+            a_change_of_status_moves_a_report_and_posting_keeps_the_past
+            a_report_filters_groups_sorts_and_pages
+            a_report_by_advertiser_follows_the_offers
+        }
+    };
+    ($open:expr; $($sentence:ident)*) => {$(
+        #[test]
+        fn $sentence() {
+            let store = $open;
+            $crate::ports::contract::block_on($crate::ports::contract::$sentence(&*store));
+        }
+    )*};
+}
