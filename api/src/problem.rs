@@ -72,6 +72,9 @@ codes! {
     /// No such thing, or another tenant's.
     NotFound = 404 "not_found" "There is no such thing"
         "There is no such thing in this tenant. Ids of other tenants get this answer too.",
+    /// The click lies before what is kept.
+    ClickExpired = 404 "click_expired" "The click lies before what is kept"
+        "The journal keeps clicks for a limited time (`journal.retention`); sums of older ones stay in reports.",
     /// The path knows other methods.
     MethodNotAllowed = 405 "method_not_allowed" "The path does not take this method"
         "The header `Allow` lists the methods that the path takes.",

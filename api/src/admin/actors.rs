@@ -11,6 +11,7 @@ use weir_engine::fact::ConversionStatus;
 use weir_engine::ids::{ConversionId, TenantId};
 use weir_engine::judge::Conversion;
 use weir_engine::ports::PortFuture;
+use weir_engine::routing::TenantSnapshot;
 
 /// A change that is in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,11 +101,19 @@ pub trait Actors: Send + Sync + 'static {
     /// All tenants, in order.
     fn tenants(&self) -> Vec<TenantId>;
 
-    /// What a tenant has configured, with every change that was answered.
-    fn catalog(&self, tenant: TenantId) -> Option<Arc<Catalog>>;
+    /// What a tenant has configured, compiled, with every change that was answered.
+    fn snapshot(&self, tenant: TenantId) -> Option<Arc<TenantSnapshot>>;
 
-    /// Whose live key has this SHA-256.
-    fn api_key(&self, sha256: &[u8; 32]) -> Option<KeyHolder>;
+    /// What a tenant has configured.
+    fn catalog(&self, tenant: TenantId) -> Option<Arc<Catalog>> {
+        let snapshot = self.snapshot(tenant)?;
+        // A tenant that was never made may have been asked for.
+        snapshot.catalog.tenant.as_ref()?;
+        Some(Arc::clone(&snapshot.catalog))
+    }
+
+    /// Whose live key has this SHA-256, in hex.
+    fn api_key(&self, sha256: &str) -> Option<KeyHolder>;
 
     /// Has changes checked and made, all in one go, each against what the ones before it leave.
     fn propose(

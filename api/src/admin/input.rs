@@ -1,9 +1,9 @@
 //! Bodies that come in: JSON, read once, with the path of what is wrong.
 //!
 //! An [`Input`] is documented as `T` and carries the JSON itself, because whether a draft of an entity is
-//! acceptable is the engine's to say (`catalog::propose`); what the engine does not read is read by serde into
-//! `T` with [`Input::read`]. Always true: a body is an object, nests at most 32 levels, and a field that `T`
-//! does not have is refused by name. Not here: limits of size and time (the door).
+//! acceptable is the engine's to say (`catalog::propose`); what the engine does not read is read by serde
+//! with [`Input::read_as`]. Always true: a body is an object, nests at most 32 levels, and a field that
+//! nobody knows is refused by name. Not here: limits of size and time (the door).
 
 use std::marker::PhantomData;
 
@@ -34,12 +34,12 @@ pub struct Patch<T> {
     documented: PhantomData<fn() -> T>,
 }
 
-impl<T: DeserializeOwned> Input<T> {
-    /// The body as a `T`.
+impl<T> Input<T> {
+    /// The body as an `R`, which is what `T` documents.
     ///
     /// # Errors
     /// A problem that names the field.
-    pub fn read(self) -> Result<T, Problem> {
+    pub fn read_as<R: DeserializeOwned>(self) -> Result<R, Problem> {
         serde_path_to_error::deserialize(self.value).map_err(|error| {
             let path = error.path().to_string();
             let path = if path == "." { String::new() } else { path };
@@ -85,6 +85,21 @@ fn depth(value: &Value) -> usize {
         Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
         _ => 0,
     }
+}
+
+/// Refuses fields that a client may not set.
+///
+/// # Errors
+/// A problem that names each.
+pub fn refuse_unknown(value: &Value, known: &[&str]) -> Result<(), Problem> {
+    let fields = value.as_object().into_iter().flat_map(Map::keys);
+    let unknown = fields.filter(|name| !known.contains(&name.as_str()));
+    let message = format!("no such field; known: {}", known.join(", "));
+    let errors: Vec<_> = unknown.map(|name| FieldError::new(name, "unknown_field", &message)).collect();
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(Problem::fields(errors))
 }
 
 /// `target` after the merge patch `patch`.
@@ -180,10 +195,14 @@ macro_rules! json_body {
 json_body!(Input, |schema| schema, |_: &mut Registry, _: MetaSchemaRef| ());
 json_body!(Patch, patch_schema, register_patch);
 
-/// The schema of a patch stands beside that of the draft, with `Patch` added to the name.
+/// The schema of a patch stands beside that of the draft: `OfferDraft`, `OfferPatch`.
+fn patch_name(draft: &str) -> String {
+    format!("{}Patch", draft.trim_end_matches("Draft"))
+}
+
 fn patch_schema(draft: MetaSchemaRef) -> MetaSchemaRef {
     match draft {
-        MetaSchemaRef::Reference(name) => MetaSchemaRef::Reference(format!("{name}Patch")),
+        MetaSchemaRef::Reference(name) => MetaSchemaRef::Reference(patch_name(&name)),
         MetaSchemaRef::Inline(schema) => MetaSchemaRef::Inline(Box::new(all_optional(*schema))),
     }
 }
@@ -193,7 +212,7 @@ fn register_patch(registry: &mut Registry, draft: MetaSchemaRef) {
         return;
     };
     if let Some(schema) = registry.schemas.get(&name).cloned() {
-        registry.schemas.entry(format!("{name}Patch")).or_insert(all_optional(schema));
+        registry.schemas.entry(patch_name(&name)).or_insert(all_optional(schema));
     }
 }
 
@@ -265,7 +284,7 @@ mod tests {
                 value: value.clone(),
                 documented: PhantomData,
             };
-            let problem = input.read().expect_err("it is wrong");
+            let problem = input.read_as::<Two>().expect_err("it is wrong");
             let error = &problem.field_errors[0];
             assert_eq!((error.field.as_str(), error.code), (field, code), "{value}");
         }
