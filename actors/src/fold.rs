@@ -14,7 +14,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use dashmap::DashMap;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
@@ -24,12 +23,10 @@ use weir_engine::ids::{PARTITIONS, TenantId, partition_of};
 use weir_engine::ports::{PartitionState, UNIQUE_BLOCK, UniqueBlock};
 use weir_journal::Cursors;
 
-use crate::faults::Faults;
 use crate::generation::Generation;
 use crate::mesh::Shared;
 use crate::projection::{ProjectionActor, ProjectionArgs, ProjectionMsg};
 use crate::reader::{CREDITS, ReaderActor, ReaderArgs, ReaderMsg};
-use crate::telemetry;
 use crate::tenant::{TenantActor, TenantArgs, TenantMsg};
 
 /// Tenant actors by tenant, for the doors.
@@ -83,7 +80,9 @@ impl Actor for FoldActor {
         let credits = Arc::new(Semaphore::new(CREDITS));
         let projection = projection(&args, &partitions, &credits, myself.get_cell()).await?;
         let catalogs = catalogs(&args).await?;
-        shared.progress.begin(offsets(&partitions, |p| p.next_offset));
+        shared
+            .progress
+            .begin(offsets(&partitions, |p| p.next_offset));
         let mut state = FoldState {
             partitions,
             catalogs,
@@ -207,9 +206,14 @@ impl FoldState {
             credits,
             checkpoint_every: shared.options.checkpoint_every,
             faults: shared.faults.clone(),
-            generation: self.args.generation.clone(),
+            is_paused: Arc::clone(&shared.is_paused),
+            _generation: self.args.generation.clone(),
         };
-        Ok(Actor::spawn_linked(None, ReaderActor, args, myself.get_cell()).await?.0)
+        Ok(
+            Actor::spawn_linked(None, ReaderActor, args, myself.get_cell())
+                .await?
+                .0,
+        )
     }
 }
 
@@ -224,7 +228,11 @@ async fn projection(
     for partition in partitions {
         let (number, next) = (partition.partition, partition.next_offset);
         let open = next - next % UNIQUE_BLOCK;
-        blocks.extend(store.unique_blocks(number, open, open + UNIQUE_BLOCK).await?);
+        blocks.extend(
+            store
+                .unique_blocks(number, open, open + UNIQUE_BLOCK)
+                .await?,
+        );
     }
     let args = ProjectionArgs {
         store: Arc::clone(store),
@@ -235,7 +243,9 @@ async fn projection(
         faults: args.shared.faults.clone(),
         generation: args.generation.clone(),
     };
-    Ok(Actor::spawn_linked(None, ProjectionActor, args, supervisor).await?.0)
+    Ok(Actor::spawn_linked(None, ProjectionActor, args, supervisor)
+        .await?
+        .0)
 }
 
 /// The catalogs of all tenants as of the stored offset.

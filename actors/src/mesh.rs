@@ -62,7 +62,7 @@ pub(crate) struct Shared {
     pub(crate) directory: Directory,
     pub(crate) faults: Faults,
     head: watch::Sender<bool>,
-    is_paused: AtomicBool,
+    pub(crate) is_paused: Arc<AtomicBool>,
     asks: Semaphore,
 }
 
@@ -111,7 +111,7 @@ impl Mesh {
             directory: Directory::new(),
             faults: Faults::default(),
             head: watch::Sender::new(false),
-            is_paused: AtomicBool::new(false),
+            is_paused: Arc::default(),
             asks: Semaphore::new(options.asks),
             ports,
             options,
@@ -214,7 +214,8 @@ impl Mesh {
         tenant: TenantId,
         campaign: u32,
     ) -> Result<CampaignState, AskError> {
-        self.ask(tenant, |reply| TenantMsg::Show { campaign, reply }).await
+        self.ask(tenant, |reply| TenantMsg::Show { campaign, reply })
+            .await
     }
 
     async fn ask<T>(
@@ -232,7 +233,9 @@ impl Mesh {
             return Err(AskError::TimedOut);
         }
         let answered = tokio::time::timeout(self.shared.options.patience, answer).await;
-        answered.map_err(|_| AskError::TimedOut)?.map_err(|_| AskError::TimedOut)
+        answered
+            .map_err(|_| AskError::TimedOut)?
+            .map_err(|_| AskError::TimedOut)
     }
 
     async fn actor_of(&self, tenant: TenantId) -> Result<ActorRef<TenantMsg>, AskError> {
@@ -240,10 +243,14 @@ impl Mesh {
             return Ok(actor.clone());
         }
         let (reply, answer) = oneshot::channel();
-        let asked = self.supervisor.send_message(SupervisorMsg::Tenant { tenant, reply });
+        let asked = self
+            .supervisor
+            .send_message(SupervisorMsg::Tenant { tenant, reply });
         asked.map_err(|_| AskError::TimedOut)?;
         let answered = tokio::time::timeout(self.shared.options.patience, answer).await;
-        answered.map_err(|_| AskError::TimedOut)?.map_err(|_| AskError::TimedOut)
+        answered
+            .map_err(|_| AskError::TimedOut)?
+            .map_err(|_| AskError::TimedOut)
     }
 
     /// Stops the reader (`true`) or lets it go on: for measuring the edge by itself.
@@ -256,12 +263,22 @@ impl Mesh {
     pub async fn drain(&self, patience: Duration) -> bool {
         let ask = tokio::time::timeout(patience, async {
             let (reply, answer) = oneshot::channel();
-            self.supervisor.send_message(SupervisorMsg::Drain(reply)).ok()?;
+            self.supervisor
+                .send_message(SupervisorMsg::Drain(reply))
+                .ok()?;
             answer.await.ok()
         });
         let is_drained = ask.await.ok().flatten().is_some();
         self.supervisor.get_cell().stop(None);
         is_drained
+    }
+}
+
+impl Mesh {
+    /// Ends the actors at once, storing nothing more: what a crash does.
+    pub async fn kill(&self) {
+        // Waiting fails only when the supervisor is gone already.
+        drop(self.supervisor.get_cell().kill_and_wait(None).await);
     }
 }
 
@@ -405,7 +422,8 @@ impl SupervisorState {
         };
         tokio::spawn(async move {
             if ractor::call!(fold, FoldMsg::Drain).is_ok() {
-                drop(reply.send(()));
+                // Whoever asked may have given up.
+                let _ = reply.send(());
             }
         });
     }

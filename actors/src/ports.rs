@@ -5,7 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use weir_engine::ids::UnixMs;
 use weir_engine::ports::{CatalogStore, ClickLookup, LedgerStore};
-use weir_journal::{Journal, Lane};
+pub use weir_journal::{Journal, Lane};
+
+use crate::tenant::evidence::Sources;
 
 /// The log, the store, the look-up of clicks and the clock.
 #[derive(Clone)]
@@ -22,6 +24,15 @@ pub struct Ports {
     pub catalog: Arc<dyn CatalogStore>,
     /// The time of facts that actors write.
     pub clock: Clock,
+}
+
+impl Ports {
+    pub(crate) fn sources(&self) -> Sources<'_> {
+        Sources {
+            clicks: self.clicks.as_ref(),
+            ledger: self.ledger.as_ref(),
+        }
+    }
 }
 
 /// A source of the time of day.

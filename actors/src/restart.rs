@@ -38,9 +38,16 @@ mod tests {
     fn waits_double_to_ten_seconds_and_begin_anew_after_a_quiet_minute() {
         let mut policy = RestartPolicy::default();
         let waits: Vec<u64> = (0..9)
-            .map(|n| policy.wait_after_failure(Duration::from_secs(n)).as_millis() as u64)
+            .map(|n| {
+                policy
+                    .wait_after_failure(Duration::from_secs(n))
+                    .as_millis() as u64
+            })
             .collect();
-        assert_eq!(waits, [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]);
+        assert_eq!(
+            waits,
+            [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]
+        );
         let later = policy.wait_after_failure(Duration::from_secs(100));
         assert_eq!(later, FIRST_WAIT);
     }

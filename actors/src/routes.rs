@@ -62,10 +62,11 @@ impl Routes {
     /// The route of a link on a host; hosts that are no tenant's domain are the shared host.
     #[must_use]
     pub fn find(&self, host: &str, link: &str) -> Option<Arc<Route>> {
-        if !self.by_host.is_empty() {
-            if let Some(links) = self.by_host.get(host) {
-                return links.get(link).map(|route| Arc::clone(&route));
-            }
+        // Most installations have no domains: then no host is looked up.
+        if !self.by_host.is_empty()
+            && let Some(links) = self.by_host.get(host)
+        {
+            return links.get(link).map(|route| Arc::clone(&route));
         }
         self.shared.get(link).map(|route| Arc::clone(&route))
     }

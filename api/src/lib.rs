@@ -1,1 +1,3 @@
-//! Under construction: see the crate description.
+//! The doors: the public edge (clicks, postbacks), the admin API, the ops listener.
+
+pub mod edge;

@@ -33,6 +33,15 @@ impl UnixMs {
     }
 }
 
+impl UnixMs {
+    /// Reads RFC 3339; `None` for anything else and for times before 1970.
+    #[must_use]
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        let at: jiff::Timestamp = text.parse().ok()?;
+        u64::try_from(at.as_millisecond()).ok().map(Self)
+    }
+}
+
 impl fmt::Display for UnixMs {
     /// RFC 3339 in UTC with milliseconds.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

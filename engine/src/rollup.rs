@@ -71,9 +71,9 @@ macro_rules! rollup_columns {
                 [$(self.$name),*]
             }
 
-            /// Adds each column.
+            /// Adds each column; a sum that leaves 64 bits stays at their end.
             pub fn add(&mut self, other: &Self) {
-                $(self.$name += other.$name;)*
+                $(self.$name = self.$name.saturating_add(other.$name);)*
             }
         }
     };

@@ -148,3 +148,69 @@ fn park(timer: Option<Duration>) {
         None => std::thread::park(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACE: Duration = Duration::from_millis(2);
+
+    fn check(waiting: usize, busy: usize, waited: Duration, expect: Option<u8>) {
+        let bell = Bell::default();
+        (0..waiting).for_each(|_| {
+            bell.count_one();
+        });
+        (0..busy).for_each(|_| bell.core_is_busy());
+        let oldest = Instant::now().checked_sub(waited);
+        let sleep = match bell.next(PACE, &|| oldest) {
+            Next::Work => None,
+            Next::Sleep(how, _) => Some(how),
+        };
+        assert_eq!(sleep, expect, "{waiting} wait, {busy} busy, {waited:?}");
+    }
+
+    #[test]
+    fn a_write_starts_when_nothing_more_is_announced_or_enough_waits_or_the_oldest_waited_enough() {
+        let (no_time, long) = (Duration::ZERO, Duration::from_secs(1));
+        check(0, 0, no_time, Some(IDLE));
+        check(0, 1, long, Some(IDLE));
+        check(1, 0, no_time, None);
+        check(1, 1, no_time, Some(PACING));
+        check(1, 1, long, None);
+        check(ENOUGH - 1, 2, no_time, Some(PACING));
+        check(ENOUGH, 2, no_time, None);
+    }
+
+    #[test]
+    fn an_order_is_obeyed_also_when_nothing_waits() {
+        let bell = Bell::default();
+        bell.order(ORDER_TURN);
+        bell.order(ORDER_CLOSE);
+        bell.sleep(PACE, || None);
+        assert_eq!(bell.take_orders(), ORDER_TURN | ORDER_CLOSE);
+        assert_eq!(bell.take_orders(), 0);
+    }
+
+    #[test]
+    fn the_last_core_to_rest_wakes_a_writer_that_paces() {
+        let bell = std::sync::Arc::new(Bell::default());
+        let hour = Duration::from_secs(3600);
+        bell.core_is_busy();
+        bell.core_is_busy();
+        bell.count_one();
+        let writer = {
+            let bell = std::sync::Arc::clone(&bell);
+            std::thread::spawn(move || {
+                bell.answered_by(std::thread::current());
+                bell.sleep(hour, || Some(Instant::now()));
+            })
+        };
+        while bell.sleep.load(SeqCst) != PACING {
+            std::thread::yield_now();
+        }
+        bell.core_rests();
+        assert!(!writer.is_finished(), "one core is busy still");
+        bell.core_rests();
+        writer.join().unwrap();
+    }
+}

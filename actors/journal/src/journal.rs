@@ -16,7 +16,7 @@ use crate::health::Health;
 use crate::lane::Lane;
 use crate::open::{Running, Threads, open};
 use crate::reader::{ReadError, Reader, Until};
-use crate::recover::survey;
+use crate::recover::survey_beside_a_writer;
 use crate::segments::{Index, Segment, Segments};
 use crate::{Cursors, Durability, FolderLock, Options, lookup};
 
@@ -27,7 +27,6 @@ pub struct Journal(Arc<Owner>);
 struct Owner {
     running: Running,
     shared_lane: Lane,
-    durability: Durability,
     folder: PathBuf,
     /// Taken by whoever closes: joins the threads, then gives the folder back.
     held: Mutex<Option<(Threads, FolderLock)>>,
@@ -59,7 +58,6 @@ impl Journal {
         Ok(Self(Arc::new(Owner {
             running,
             shared_lane,
-            durability: options.durability,
             folder: data.to_path_buf(),
             held: Mutex::new(Some((threads, lock))),
         })))
@@ -121,7 +119,7 @@ impl Journal {
     /// What an acknowledged fact survives.
     #[must_use]
     pub fn durability(&self) -> Durability {
-        self.0.durability
+        self.0.running.durability
     }
 
     /// The data folder.
@@ -245,7 +243,7 @@ impl StoredLog {
     /// See [`OpenError`]; never [`OpenError::Locked`].
     pub fn open(data: &Path) -> Result<Self, OpenError> {
         let folder = Folder::below(data);
-        let found = survey(&folder)?;
+        let found = survey_beside_a_writer(&folder)?;
         let horizon = folder
             .horizon()
             .map_err(|e| OpenError::io(&folder.path().join("horizon"), e))?;
@@ -278,8 +276,7 @@ impl StoredLog {
     /// Reads facts from `cursors` on, up to [`Self::end`].
     ///
     /// # Errors
-    /// [`ReadError::Removed`] when retention has removed facts that were asked for; [`ReadError::Ended`] when
-    /// there is nothing at or after `cursors`.
+    /// [`ReadError::Removed`] when retention has removed facts that were asked for.
     pub fn read_from(&self, cursors: Cursors) -> Result<Reader, ReadError> {
         let until = Until::Place(self.until);
         Reader::new(Arc::clone(&self.segments), until, cursors)

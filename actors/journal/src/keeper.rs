@@ -53,6 +53,14 @@ enum Job {
     End,
 }
 
+struct CloseAtEnd<'a>(&'a Keeper);
+
+impl Drop for CloseAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 pub(crate) struct Keeper {
     state: Mutex<State>,
     changed: Condvar,
@@ -173,6 +181,8 @@ impl Keeper {
 
     /// The thread's work, until [`Self::close`].
     pub(crate) fn run(&self) {
+        // However this ends, the writer must not wait for a spare that nobody makes.
+        let _last = CloseAtEnd(self);
         loop {
             match self.next_job() {
                 Job::MakeSpare(given_up, number) => self.restock(given_up, number),

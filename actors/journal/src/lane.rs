@@ -21,6 +21,7 @@ use weir_engine::ids::{Position, partition_of};
 use weir_engine::ports::{Append, AppendError};
 use weir_engine::record::Record;
 
+use crate::Options;
 use crate::bell::Bell;
 use crate::format::{size_bound, write_middle};
 use crate::texts::TextHasher;
@@ -35,6 +36,19 @@ pub(crate) struct Doors {
     pub waiting_bytes_max: usize,
     pub record_bytes_max: usize,
     pub text_hasher: TextHasher,
+}
+
+impl Doors {
+    pub(crate) fn new(options: &Options) -> Self {
+        Self {
+            bell: Bell::default(),
+            full: AtomicBool::new(false),
+            waiting_bytes: AtomicUsize::new(0),
+            waiting_bytes_max: options.waiting_bytes,
+            record_bytes_max: options.record_bytes_max(),
+            text_hasher: TextHasher::default(),
+        }
+    }
 }
 
 /// A record in a lane's buffer.
@@ -160,35 +174,13 @@ impl Append for Lane {
         if let Some(refused) = self.refused(about, texts) {
             return Appending(Answer::Refused(refused));
         }
-        let partition = partition_of(record.tenant);
         let text_hashes = record.texts.map(|text| self.doors.text_hasher.hash(text));
         let mut inbox = lock(&self.state.inbox);
         if inbox.closed {
             return Appending(Answer::Refused(AppendError::Stopped));
         }
-        let start = inbox.bytes.len();
-        let flags = write_middle(record, &mut inbox.bytes);
-        let middle = (inbox.bytes.len() - start) as u32;
-        for text in record.texts {
-            inbox.bytes.extend_from_slice(text.as_bytes());
-        }
-        let length = inbox.bytes.len() - start;
         let slot = self.state.take_slot();
-        inbox.records.push(Waiting {
-            slot,
-            partition,
-            kind: record.kind,
-            version: record.version,
-            flags,
-            middle,
-            texts: texts.map(|length| length as u32),
-            text_hashes,
-            at: record.at.0,
-            click_id: record.click_id,
-        });
-        if inbox.oldest.is_none() {
-            inbox.oldest = Some(Instant::now());
-        }
+        let length = inbox.put(record, slot, text_hashes);
         self.doors
             .waiting_bytes
             .fetch_add(length, Ordering::Relaxed);
@@ -198,6 +190,32 @@ impl Append for Lane {
         self.doors.bell.ring(waiting);
         let state = Arc::clone(&self.state);
         Appending(Answer::Awaited(state, slot))
+    }
+}
+
+impl Inbox {
+    /// Encodes a record; gives its length.
+    fn put(&mut self, record: &Record<'_>, slot: u32, text_hashes: [u64; 2]) -> usize {
+        let start = self.bytes.len();
+        let flags = write_middle(record, &mut self.bytes);
+        let middle = (self.bytes.len() - start) as u32;
+        for text in record.texts {
+            self.bytes.extend_from_slice(text.as_bytes());
+        }
+        self.records.push(Waiting {
+            slot,
+            partition: partition_of(record.tenant),
+            kind: record.kind,
+            version: record.version,
+            flags,
+            middle,
+            texts: record.texts.map(|text| text.len() as u32),
+            text_hashes,
+            at: record.at.0,
+            click_id: record.click_id,
+        });
+        self.oldest.get_or_insert_with(Instant::now);
+        self.bytes.len() - start
     }
 }
 

@@ -2,11 +2,9 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::bell::Bell;
 use crate::disk::{Disk, fill_with_zeros, write_all};
 use crate::error::OpenError;
 use crate::folder::Folder;
@@ -18,12 +16,14 @@ use crate::lane::Doors;
 use crate::recover::{Last, Survey, survey};
 use crate::segments::{Segment, Segments};
 use crate::tail::Tail;
-use crate::texts::TextHasher;
-use crate::writer::{Lanes, Open, Orders, Surroundings, Writer, begin_segment};
-use crate::{Cursors, FIRST, Options};
+use crate::writer::{Lanes, Open, Orders, Writer, begin_segment};
+use crate::{Cursors, Durability, FIRST, Options};
 
-/// A journal that runs.
+/// A journal that runs: what its handles and threads share.
+#[derive(Clone)]
 pub(crate) struct Running {
+    pub disk: Arc<dyn Disk>,
+    pub durability: Durability,
     pub segments: Arc<Segments>,
     pub head: Arc<Head>,
     pub keeper: Arc<Keeper>,
@@ -166,14 +166,7 @@ fn start(
     disk: Arc<dyn Disk>,
     spares: &[u64],
 ) -> Result<(Running, Threads), OpenError> {
-    let doors = Arc::new(Doors {
-        bell: Bell::default(),
-        full: AtomicBool::new(false),
-        waiting_bytes: AtomicUsize::new(0),
-        waiting_bytes_max: options.waiting_bytes,
-        record_bytes_max: options.record_bytes_max(),
-        text_hasher: TextHasher::default(),
-    });
+    let doors = Arc::new(Doors::new(options));
     let end = Place {
         segment: open.segment.number,
         offset: open.at,
@@ -190,35 +183,23 @@ fn start(
     let vitals = Arc::new(Vitals::new(options.max_bytes, Arc::clone(&segments)));
     vitals.set_left(open.segment.header.size - open.at);
     vitals.report_room();
-    let (lanes, orders) = (Arc::<Lanes>::default(), Arc::<Orders>::default());
-    let writer = Writer::new(
-        Surroundings {
-            disk,
-            segments: Arc::clone(&segments),
-            head: Arc::clone(&head),
-            keeper: Arc::clone(&keeper),
-            doors: Arc::clone(&doors),
-            lanes: Arc::clone(&lanes),
-            orders: Arc::clone(&orders),
-            vitals: Arc::clone(&vitals),
-            durability: options.durability,
-        },
-        open,
-    );
-    let keeping = Arc::clone(&keeper);
-    let threads = [
-        spawn("journal-writer", move || writer.run(), &segments)?,
-        spawn("journal-keeper", move || keeping.run(), &segments)?,
-    ];
     let running = Running {
+        disk,
+        durability: options.durability,
         segments,
         head,
         keeper,
         doors,
-        lanes,
-        orders,
+        lanes: Arc::default(),
+        orders: Arc::default(),
         vitals,
     };
+    let writer = Writer::new(running.clone(), open);
+    let keeper = Arc::clone(&running.keeper);
+    let threads = [
+        spawn("journal-writer", move || writer.run(), &running.segments)?,
+        spawn("journal-keeper", move || keeper.run(), &running.segments)?,
+    ];
     Ok((running, threads))
 }
 

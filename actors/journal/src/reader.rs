@@ -145,13 +145,15 @@ impl Reader {
 
     fn start_in_files(&self) -> Result<(Place, Cursors), ReadError> {
         let first = self.segments.all().into_iter().next();
-        let start = self.segments.first_for(&self.wanted);
-        let (Some(first), Some(start)) = (first, start) else {
-            return Err(ReadError::Ended);
-        };
-        if !self.wanted.reaches(&first.header.start) {
+        if first.is_some_and(|first| !self.wanted.reaches(&first.header.start)) {
             return Err(ReadError::Removed);
         }
+        let Some(start) = self.segments.first_for(&self.wanted) else {
+            let Until::Place(end) = &self.until else {
+                return Err(ReadError::Ended);
+            };
+            return Ok((*end, self.wanted));
+        };
         let place = Place {
             segment: start.number,
             offset: FIRST_GROUP,
@@ -181,7 +183,8 @@ impl Reader {
         }
     }
 
-    /// The next facts, about `max_facts` at most; waits until there are some.
+    /// The next facts, at most `max_facts`; waits until there are some. In a folder that was opened to read, the
+    /// end is [`ReadError::Ended`].
     ///
     /// # Errors
     /// See [`ReadError`]; the reader stays where it was.
@@ -235,6 +238,8 @@ impl Reader {
             let ahead = match &self.until {
                 Until::Head(head) => head.ahead_of(self.place, cx.map(|cx| (self.number, cx))),
                 Until::Place(end) if self.place < *end => Ahead::File(*end),
+                // Nobody will ever wake who waits here.
+                Until::Place(_) if cx.is_some() => Ahead::Ended,
                 Until::Place(_) => Ahead::Nothing,
             };
             match ahead {

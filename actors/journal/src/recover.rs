@@ -56,6 +56,28 @@ pub(crate) fn survey(folder: &Folder) -> Result<Survey, OpenError> {
     })
 }
 
+/// Like [`survey`] while another process may write, turn and remove segments: what looks wrong is looked at again
+/// when the files are not the same any more.
+pub(crate) fn survey_beside_a_writer(folder: &Folder) -> Result<Survey, OpenError> {
+    beside_a_writer(folder, || survey(folder), Result::is_err)
+}
+
+/// Looks until the result is not `doubtful`, or the files stayed the same while it was made.
+pub(crate) fn beside_a_writer<T>(
+    folder: &Folder,
+    look: impl Fn() -> Result<T, OpenError>,
+    doubtful: impl Fn(&Result<T, OpenError>) -> bool,
+) -> Result<T, OpenError> {
+    let list = || folder.list().map_err(|e| OpenError::io(folder.path(), e));
+    loop {
+        let before = list()?.segments;
+        let seen = look();
+        if !doubtful(&seen) || list()?.segments == before {
+            return seen;
+        }
+    }
+}
+
 fn pages(folder: &Folder, numbers: &[u64]) -> Result<Vec<Page>, OpenError> {
     if let Some(gap) = numbers.windows(2).find(|w| w[0] + 1 != w[1]) {
         let path = folder.segment(gap[0] + 1);

@@ -53,9 +53,11 @@ pub(crate) fn scan(
     header: &Header,
     mut visit: impl FnMut(u32, &RawRecord<'_>, &[u8]),
 ) -> io::Result<Scan> {
-    let mut bytes = read_range(&File::open(path)?, 0, header.size as usize)?;
-    let is_short = bytes.len() < header.size as usize;
-    bytes.resize(header.size as usize, 0);
+    let file = File::open(path)?;
+    let size = header.size as usize;
+    let mut bytes = read_range(&file, 0, size)?;
+    let is_short = bytes.len() < size;
+    bytes.resize(size, 0);
     let mut scan = Scan {
         end: FIRST_GROUP,
         chain: header.chain,
@@ -67,31 +69,58 @@ pub(crate) fn scan(
         cut: Vec::new(),
         is_short,
     };
-    let flaw = loop {
-        let chain = scan.chain;
-        let from = (header.segment, 0);
-        match check_group(&bytes, from, scan.end, &mut scan.next, Some(&chain)) {
-            Ok(group) => {
-                let records = &bytes[scan.end as usize..group.records_end as usize];
-                for (place, record) in decoded(records, scan.end) {
-                    if let Some(click_id) = &record.click_id {
-                        scan.index.insert(click_id, place);
-                    }
-                    scan.newest_at = scan.newest_at.max(record.at.0);
-                    visit(place, &record, &bytes);
-                }
-                scan.chain = group.footer.chain;
-                scan.end = group.end;
-                scan.groups += 1;
-            }
-            Err(flaw) => break flaw,
+    loop {
+        let flaw = scan.take_groups(&bytes, header.segment, &mut visit);
+        scan.tail = tail::judge(&bytes, header.segment, scan.end, flaw);
+        if !matches!(scan.tail, Tail::Damaged(_)) || !read_again(&file, scan.end, &mut bytes)? {
+            break;
         }
-    };
-    scan.tail = tail::judge(&bytes, header.segment, scan.end, flaw);
+    }
     if let Tail::Torn(upto) = scan.tail {
         scan.cut = bytes[scan.end as usize..upto as usize].to_vec();
     }
     Ok(scan)
+}
+
+/// Reads what follows `end` again; true when it is not the same any more. Beside a writer at work the first reading
+/// may have met later groups without earlier ones.
+fn read_again(file: &File, end: u32, bytes: &mut [u8]) -> io::Result<bool> {
+    let tail = &mut bytes[end as usize..];
+    let mut again = read_range(file, u64::from(end), tail.len())?;
+    again.resize(tail.len(), 0);
+    let is_other = again != tail;
+    tail.copy_from_slice(&again);
+    Ok(is_other)
+}
+
+impl Scan {
+    /// Takes intact groups from `end` on; gives why there are no more.
+    fn take_groups(
+        &mut self,
+        bytes: &[u8],
+        segment: u64,
+        visit: &mut impl FnMut(u32, &RawRecord<'_>, &[u8]),
+    ) -> Flaw {
+        loop {
+            let chain = self.chain;
+            let checked = check_group(bytes, (segment, 0), self.end, &mut self.next, Some(&chain));
+            let group = match checked {
+                Ok(group) => group,
+                Err(flaw) => return flaw,
+            };
+            let records = &bytes[self.end as usize..group.records_end as usize];
+            for (place, record) in decoded(records, self.end) {
+                if let Some(click_id) = &record.click_id {
+                    self.index.insert(click_id, place);
+                }
+                self.newest_at = self.newest_at.max(record.at.0);
+                visit(place, &record, bytes);
+            }
+            self.chain = group.footer.chain;
+            self.end = group.end;
+            self.groups += 1;
+        }
+    }
 }
 
 /// The click index of a segment, made from its records.

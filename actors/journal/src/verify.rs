@@ -8,7 +8,7 @@ use crate::error::OpenError;
 use crate::folder::Folder;
 use crate::format::{FIRST_GROUP, Header, RawRecord, Seal, TextAt, Unreadable, definition};
 use crate::index::{IndexFlaw, entries_of, read_header};
-use crate::recover::{Survey, survey};
+use crate::recover::{Survey, beside_a_writer, survey_beside_a_writer};
 use crate::scan::{Scan, first_page, scan};
 use crate::segments::Index;
 use crate::tail::Tail;
@@ -53,12 +53,20 @@ pub struct Report {
 /// the report.
 pub fn verify(data: &Path) -> Result<Report, OpenError> {
     let folder = Folder::below(data);
+    let walk = || walk(&folder);
+    beside_a_writer(&folder, walk, |seen| {
+        seen.as_ref()
+            .map_or(true, |report| report.problem.is_some())
+    })
+}
+
+fn walk(folder: &Folder) -> Result<Report, OpenError> {
     let mut report = Report::default();
     let listing = folder.list().map_err(|e| OpenError::io(folder.path(), e))?;
     let mut before: Option<(Header, Scan)> = None;
     for (i, &number) in listing.segments.iter().enumerate() {
         let is_last = i + 1 == listing.segments.len();
-        match check_segment(&folder, number, is_last, before.as_ref(), &mut report)? {
+        match check_segment(folder, number, is_last, before.as_ref(), &mut report)? {
             Ok(after) => before = Some(after),
             Err(problem) => {
                 report.problem = Some(problem);
@@ -69,7 +77,7 @@ pub fn verify(data: &Path) -> Result<Report, OpenError> {
     Ok(report)
 }
 
-type Checked = Result<(Header, Scan), Problem>;
+type Checked<T> = Result<Result<T, Problem>, OpenError>;
 
 fn check_segment(
     folder: &Folder,
@@ -77,30 +85,13 @@ fn check_segment(
     is_last: bool,
     before: Option<&(Header, Scan)>,
     report: &mut Report,
-) -> Result<Checked, OpenError> {
+) -> Checked<(Header, Scan)> {
     let path = folder.segment(number);
-    let problem = |place: u32, what| {
-        Ok(Err(Problem {
-            file: path.clone(),
-            offset: u64::from(place),
-            what,
-        }))
-    };
     let page = first_page(&path).map_err(|e| OpenError::io(&path, e))?;
-    let header = match Header::read(&page, number) {
+    let header = match check_header(&path, number, &page, before)? {
         Ok(header) => header,
-        Err(Unreadable::Damaged(what)) => return problem(0, what),
-        Err(Unreadable::Empty) => return problem(0, "header is empty"),
-        Err(Unreadable::Version(version)) => {
-            return Err(OpenError::OtherFormat {
-                file: path,
-                version,
-            });
-        }
+        Err(problem) => return Ok(Err(problem)),
     };
-    if let Some(what) = discontinuity(&header, before) {
-        return problem(0, what);
-    }
     let mut dangling = None;
     let mut defined = HashSet::new();
     let scan = scan(&path, &header, |place, record, bytes| {
@@ -111,27 +102,66 @@ fn check_segment(
     .map_err(|e| OpenError::io(&path, e))?;
     count(report, &scan, &header);
     if let Some(place) = dangling {
-        return problem(place, "text is not defined where the record says");
+        let what = "text is not defined where the record says";
+        return Ok(Err(Problem::at(&path, place, what)));
     }
     match scan.tail {
-        Tail::Damaged(flaw) => return problem(flaw.place, flaw.what),
+        Tail::Damaged(flaw) => return Ok(Err(Problem::at(&path, flaw.place, flaw.what))),
         Tail::Torn(_) if !is_last => {
-            return problem(scan.end, "segment ends before the next one begins");
+            let what = "segment ends before the next one begins";
+            return Ok(Err(Problem::at(&path, scan.end, what)));
         }
         Tail::Torn(upto) => report.unfinished_bytes += u64::from(upto - scan.end),
         Tail::Clean => {}
     }
-    match Seal::read(&page, number) {
-        Err(Unreadable::Empty) => {}
-        Ok(seal) if seal == scan.seal(&header) => {
-            if let Some(problem) = check_index(folder, number, &scan, report) {
-                return Ok(Err(problem));
-            }
+    let seal = check_seal(&path, &page, &header, &scan);
+    let checked = seal.and_then(|is_sealed| match is_sealed {
+        true => check_index(folder, number, &scan, report),
+        false => Ok(()),
+    });
+    Ok(checked.map(|()| (header, scan)))
+}
+
+fn check_header(
+    path: &Path,
+    number: u64,
+    page: &[u8],
+    before: Option<&(Header, Scan)>,
+) -> Checked<Header> {
+    let what = match Header::read(page, number) {
+        Ok(header) => match discontinuity(&header, before) {
+            None => return Ok(Ok(header)),
+            Some(what) => what,
+        },
+        Err(Unreadable::Damaged(what)) => what,
+        Err(Unreadable::Empty) => "header is empty",
+        Err(Unreadable::Version(version)) => {
+            let file = path.to_path_buf();
+            return Err(OpenError::OtherFormat { file, version });
         }
-        Ok(_) => return problem(Seal::PLACE, "seal does not fit the segment"),
-        Err(_) => return problem(Seal::PLACE, "seal checksum does not match"),
+    };
+    Ok(Err(Problem::at(path, 0, what)))
+}
+
+/// Whether the segment is sealed, if its seal holds.
+fn check_seal(path: &Path, page: &[u8], header: &Header, scan: &Scan) -> Result<bool, Problem> {
+    let what = match Seal::read(page, header.segment) {
+        Err(Unreadable::Empty) => return Ok(false),
+        Ok(seal) if seal == scan.seal(header) => return Ok(true),
+        Ok(_) => "seal does not fit the segment",
+        Err(_) => "seal checksum does not match",
+    };
+    Err(Problem::at(path, Seal::PLACE, what))
+}
+
+impl Problem {
+    fn at(file: &Path, place: u32, what: &'static str) -> Self {
+        Self {
+            file: file.to_path_buf(),
+            offset: u64::from(place),
+            what,
+        }
     }
-    Ok(Ok((header, scan)))
 }
 
 fn count(report: &mut Report, scan: &Scan, header: &Header) {
@@ -168,25 +198,27 @@ fn texts_hold(
     })
 }
 
-fn check_index(folder: &Folder, number: u64, scan: &Scan, report: &mut Report) -> Option<Problem> {
+fn check_index(
+    folder: &Folder,
+    number: u64,
+    scan: &Scan,
+    report: &mut Report,
+) -> Result<(), Problem> {
     let path = folder.index(number);
-    let wrong = |flaw| match flaw {
-        IndexFlaw::Damaged { place, what } => (place, what),
-        IndexFlaw::Missing | IndexFlaw::Io(_) => (0, "index cannot be read"),
-    };
     let entries = match read_header(&path, number, (scan.end, &scan.chain)) {
         Err(IndexFlaw::Missing) => {
             report.missing_indexes += 1;
-            return None;
+            return Ok(());
         }
         header => header.and_then(|index| entries_of(&path, &index)),
     };
-    let (offset, what) = match entries.map_err(wrong) {
-        Ok(entries) if entries == scan.index.sorted() => return None,
+    let (offset, what) = match entries {
+        Ok(entries) if entries == scan.index.sorted() => return Ok(()),
         Ok(_) => (0, "index does not fit its segment"),
-        Err(wrong) => wrong,
+        Err(IndexFlaw::Damaged { place, what }) => (place, what),
+        Err(IndexFlaw::Missing | IndexFlaw::Io(_)) => (0, "index cannot be read"),
     };
-    Some(Problem {
+    Err(Problem {
         file: path,
         offset,
         what,
@@ -221,7 +253,7 @@ pub struct Summary {
 /// # Errors
 /// See [`OpenError`].
 pub fn info(data: &Path) -> Result<Summary, OpenError> {
-    let Survey { finished, last, .. } = survey(&Folder::below(data))?;
+    let Survey { finished, last, .. } = survey_beside_a_writer(&Folder::below(data))?;
     let mut summary = Summary::default();
     let last_header = last.as_ref().map(|last| &last.header);
     let first = finished.first().map(|s| &s.header).or(last_header);

@@ -15,7 +15,7 @@ pub(crate) struct CampaignArgs {
     pub(crate) key: ActorKey,
     pub(crate) state: CampaignState,
     pub(crate) faults: Faults,
-    pub(crate) generation: Generation,
+    pub(crate) _generation: Generation,
 }
 
 /// What a campaign actor is told and asked.
@@ -33,7 +33,6 @@ pub(crate) enum CampaignMsg {
     /// Its state, to be shown.
     Show(RpcReplyPort<CampaignState>),
 }
-
 
 /// See the module.
 pub(crate) struct CampaignActor;

@@ -143,14 +143,11 @@ impl ProjectionState {
     fn stored(&mut self, ready: &Ready) {
         self.is_committing = false;
         self.retry = FIRST_RETRY;
-        let steps = ready
-            .steps
-            .iter()
-            .map(|(&partition, &(from, to))| Step {
-                partition,
-                from,
-                to,
-            });
+        let steps = ready.steps.iter().map(|(&partition, &(from, to))| Step {
+            partition,
+            from,
+            to,
+        });
         self.args.progress.advance(ready.window, steps);
         self.args.credits.add_permits(ready.credits as usize);
     }
@@ -173,9 +170,8 @@ impl ProjectionState {
     }
 
     fn answer_drained(&mut self) {
-        let is_empty = !self.is_committing
-            && self.assembly.ready().is_none()
-            && !self.assembly.has_open();
+        let is_empty =
+            !self.is_committing && self.assembly.ready().is_none() && !self.assembly.has_open();
         if is_empty {
             for reply in self.draining.drain(..) {
                 drop(reply.send(()));

@@ -28,7 +28,9 @@ struct OpenWindow {
 
 impl OpenWindow {
     fn is_complete(&self) -> bool {
-        self.head.as_ref().is_some_and(|h| h.tenants == self.effects.len())
+        self.head
+            .as_ref()
+            .is_some_and(|h| h.tenants == self.effects.len())
     }
 }
 
@@ -46,23 +48,23 @@ struct Gathered {
 
 /// What a commit covers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Ready {
+pub(crate) struct Ready {
     /// The last window in it.
-    pub(super) window: u64,
+    pub(crate) window: u64,
     /// Facts in it.
-    pub(super) facts: u64,
+    pub(crate) facts: u64,
     /// Credits to give back once it is stored.
-    pub(super) credits: u32,
+    pub(crate) credits: u32,
     /// Whether somebody waits for it.
-    pub(super) is_urgent: bool,
+    pub(crate) is_urgent: bool,
     /// How far it takes each partition.
-    pub(super) steps: BTreeMap<u16, (u64, u64)>,
+    pub(crate) steps: BTreeMap<u16, (u64, u64)>,
     /// How far its checkpoints cover each partition.
-    pub(super) refold_from: BTreeMap<u16, u64>,
+    pub(crate) refold_from: BTreeMap<u16, u64>,
 }
 
 /// See the module.
-pub(super) struct Assembly {
+pub(crate) struct Assembly {
     partitions: BTreeMap<u16, PartitionState>,
     next: u64,
     open: BTreeMap<u64, OpenWindow>,
@@ -72,7 +74,7 @@ pub(super) struct Assembly {
 
 impl Assembly {
     /// Starts with window 1 where the store is, with the blocks of unique clicks that are not full.
-    pub(super) fn new(
+    pub(crate) fn new(
         partitions: &[PartitionState],
         blocks: impl IntoIterator<Item = UniqueBlock>,
     ) -> Self {
@@ -87,29 +89,34 @@ impl Assembly {
     }
 
     /// Takes note of a window.
-    pub(super) fn window(&mut self, head: WindowHead) {
-        self.open.entry(head.number).or_default().head = Some(head);
+    pub(crate) fn window(&mut self, head: WindowHead) {
+        let number = head.number;
+        self.open.entry(number).or_default().head = Some(head);
         self.gather();
     }
 
     /// Takes a tenant's effects.
-    pub(super) fn effects(&mut self, effects: Effects) {
-        self.open.entry(effects.window).or_default().effects.push(effects);
+    pub(crate) fn effects(&mut self, effects: Effects) {
+        self.open
+            .entry(effects.window)
+            .or_default()
+            .effects
+            .push(effects);
         self.gather();
     }
 
     /// Whether windows wait for their tenants.
-    pub(super) fn has_open(&self) -> bool {
+    pub(crate) fn has_open(&self) -> bool {
         !self.open.is_empty()
     }
 
     /// What a commit made now would cover; `None` when there is nothing.
-    pub(super) fn ready(&self) -> Option<&Ready> {
+    pub(crate) fn ready(&self) -> Option<&Ready> {
         Some(&self.gathered.ready).filter(|r| r.window > 0)
     }
 
     /// The commit of everything gathered.
-    pub(super) fn take(&mut self) -> Option<(Ready, Commit)> {
+    pub(crate) fn take(&mut self) -> Option<(Ready, Commit)> {
         self.ready()?;
         let gathered = std::mem::take(&mut self.gathered);
         let ready = gathered.ready.clone();
@@ -121,7 +128,12 @@ impl Assembly {
 
     /// The steps of a commit; partitions that are only checkpointed step in place.
     fn advances(&mut self, ready: &Ready) -> Vec<Advance> {
-        let touched: BTreeSet<u16> = ready.steps.keys().chain(ready.refold_from.keys()).copied().collect();
+        let touched: BTreeSet<u16> = ready
+            .steps
+            .keys()
+            .chain(ready.refold_from.keys())
+            .copied()
+            .collect();
         let mut advances = Vec::with_capacity(touched.len());
         for number in touched {
             let Some(partition) = self.partitions.get_mut(&number) else {
@@ -164,7 +176,11 @@ impl Assembly {
 
     /// Moves complete windows, in order, into the commit.
     fn gather(&mut self) {
-        while self.open.get(&self.next).is_some_and(OpenWindow::is_complete) {
+        while self
+            .open
+            .get(&self.next)
+            .is_some_and(OpenWindow::is_complete)
+        {
             let Some(window) = self.open.remove(&self.next) else {
                 return;
             };
@@ -196,7 +212,9 @@ impl Assembly {
             self.gathered.counters.insert((tenant, place), used);
         }
         for checkpoint in effects.checkpoints {
-            self.gathered.checkpoints.insert(checkpoint.actor, checkpoint);
+            self.gathered
+                .checkpoints
+                .insert(checkpoint.actor, checkpoint);
         }
     }
 
@@ -234,7 +252,10 @@ impl Gathered {
 
     fn add_judged(&mut self, judged: &Judged) {
         judged.rollups(|key, delta| {
-            self.rollups.entry((judged.tenant, key)).or_default().add(&delta);
+            self.rollups
+                .entry((judged.tenant, key))
+                .or_default()
+                .add(&delta);
         });
         match &judged.judgement {
             Judgement::Conversion(conversion) => self.add_conversion(judged, conversion),

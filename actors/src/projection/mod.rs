@@ -6,7 +6,7 @@
 //! What a crash loses: nothing; the reader starts at the stored offset. Not here: what rows mean (the engine).
 
 mod actor;
-mod assembly;
+pub(crate) mod assembly;
 mod key_hash;
 
 pub(crate) use self::actor::{ProjectionActor, ProjectionArgs, ProjectionMsg};

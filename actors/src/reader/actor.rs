@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
@@ -37,7 +38,9 @@ pub(crate) struct ReaderArgs {
     pub(crate) credits: Arc<Semaphore>,
     pub(crate) checkpoint_every: Duration,
     pub(crate) faults: Faults,
-    pub(crate) generation: Generation,
+    /// Set: nothing is read, for measuring the edge by itself.
+    pub(crate) is_paused: Arc<AtomicBool>,
+    pub(crate) _generation: Generation,
 }
 
 /// What the reader is told.
@@ -94,6 +97,11 @@ impl Actor for ReaderActor {
             ReaderMsg::Next if state.is_finished => {}
             ReaderMsg::Next => {
                 state.args.faults.strike("reader");
+                if state.args.is_paused.load(Ordering::Acquire) {
+                    tokio::time::sleep(PATIENCE).await;
+                    myself.send_message(ReaderMsg::Next)?;
+                    return Ok(());
+                }
                 let window = state.read().await?;
                 if window.facts > 0 {
                     state.hand_out(window).await?;
@@ -173,7 +181,9 @@ impl ReaderState {
             is_urgent: window.is_urgent,
             refold_from: Vec::new(),
         };
-        self.args.projection.send_message(ProjectionMsg::Window(head))?;
+        self.args
+            .projection
+            .send_message(ProjectionMsg::Window(head))?;
         metrics::counter!(telemetry::FOLDED_FACTS_TOTAL).increment(window.facts);
         for (tenant, facts) in window.by_tenant {
             self.dirty.insert(tenant);
@@ -232,10 +242,14 @@ impl ReaderState {
                 .map(|p| (p, cursors.0[usize::from(p)]))
                 .collect(),
         };
-        self.args.projection.send_message(ProjectionMsg::Window(head))?;
+        self.args
+            .projection
+            .send_message(ProjectionMsg::Window(head))?;
         let window = self.last_window;
         for tenant in dirty {
-            self.tenant(tenant).await?.send_message(TenantMsg::Checkpoint { window })?;
+            self.tenant(tenant)
+                .await?
+                .send_message(TenantMsg::Checkpoint { window })?;
         }
         Ok(())
     }

@@ -13,26 +13,29 @@ pub(crate) const CREDITS: usize = 131_072;
 
 /// See the module.
 #[derive(Default)]
-pub(super) struct WindowInMaking {
-    pub(super) by_tenant: BTreeMap<TenantId, Vec<FactAt>>,
+pub(crate) struct WindowInMaking {
+    pub(crate) by_tenant: BTreeMap<TenantId, Vec<FactAt>>,
     steps: BTreeMap<u16, (u64, u64)>,
-    pub(super) facts: u64,
-    pub(super) newest_at: UnixMs,
+    pub(crate) facts: u64,
+    pub(crate) newest_at: UnixMs,
     /// Whether somebody may wait for a verdict: do not wait for company.
-    pub(super) has_waiting: bool,
+    pub(crate) has_waiting: bool,
     /// Whether somebody waits until it is stored.
-    pub(super) is_urgent: bool,
+    pub(crate) is_urgent: bool,
 }
 
 impl WindowInMaking {
     /// Adds a fact.
-    pub(super) fn push(&mut self, logged: &Logged<'_>) {
+    pub(crate) fn push(&mut self, logged: &Logged<'_>) {
         let position = logged.position;
         let step = self
             .steps
             .entry(position.partition)
             .or_insert((position.seq, position.seq));
-        assert_eq!(step.1, position.seq, "J1: facts of a partition come without gaps");
+        assert_eq!(
+            step.1, position.seq,
+            "J1: facts of a partition come without gaps"
+        );
         step.1 += 1;
         self.facts += 1;
         self.newest_at = self.newest_at.max(logged.record.at);
@@ -44,11 +47,14 @@ impl WindowInMaking {
             at: logged.record.at,
             fact: Fact::read(logged),
         };
-        self.by_tenant.entry(logged.record.tenant).or_default().push(fact);
+        self.by_tenant
+            .entry(logged.record.tenant)
+            .or_default()
+            .push(fact);
     }
 
     /// Steps of the partitions whose effects are not stored up to `stored`.
-    pub(super) fn steps(&self, stored: impl Fn(u16) -> u64) -> Vec<Step> {
+    pub(crate) fn steps(&self, stored: impl Fn(u16) -> u64) -> Vec<Step> {
         let steps = self.steps.iter().map(|(&partition, &(from, to))| Step {
             partition,
             from: from.max(stored(partition)),

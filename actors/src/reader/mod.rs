@@ -8,4 +8,4 @@ mod actor;
 mod batch;
 
 pub(crate) use self::actor::{ReaderActor, ReaderArgs, ReaderMsg};
-pub(crate) use self::batch::CREDITS;
+pub(crate) use self::batch::{CREDITS, WindowInMaking};

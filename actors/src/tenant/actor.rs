@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef};
+use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
 use weir_engine::caps::Place;
-use weir_engine::catalog::{Catalog, Change};
+use weir_engine::catalog::Catalog;
+use weir_engine::fact::Decoder;
 use weir_engine::ids::{Position, TenantId, partition_of};
 use weir_engine::judge::{Judged, Judgement, TenantState, Uniqueness, Verdict};
-use weir_engine::fact::Decoder;
-use weir_engine::ports::{ActorKey, Checkpoint, EntityRow, PartitionState};
+use weir_engine::ports::{ActorKey, Checkpoint, PartitionState};
 
 use super::campaigns::Campaigns;
 use super::evidence;
@@ -118,14 +118,22 @@ impl Actor for TenantActor {
             TenantMsg::Checkpoint { window } => shell.checkpoint(window).await?,
             TenantMsg::AtHead => shell.args.routes.open_gates(&shell.fold.state),
             TenantMsg::Tick => {
-                let idle_after = shell.args.idle_after;
-                shell.campaigns.passivate(shell.folded_to, idle_after).await?;
+                let (idle_after, stored) =
+                    (shell.args.idle_after, shell.args.progress.stored_window());
+                shell
+                    .campaigns
+                    .passivate(shell.folded_to, stored, idle_after)
+                    .await?;
             }
             TenantMsg::Propose(propose) => {
-                shell.writer.propose(propose, shell.fold.state.catalog()).await;
+                shell
+                    .writer
+                    .propose(propose, shell.fold.state.catalog())
+                    .await;
             }
             TenantMsg::SetStatus(set) => {
-                let prior = evidence::conversion(&shell.args.ports, &shell.fold, set.id).await;
+                let prior =
+                    evidence::conversion(shell.args.ports.sources(), &shell.fold, set.id).await;
                 shell.writer.set_status(set, prior.as_ref()).await;
             }
             TenantMsg::Show { campaign, reply } => {
@@ -135,6 +143,19 @@ impl Actor for TenantActor {
             }
         }
         Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        _myself: ActorRef<TenantMsg>,
+        event: SupervisionEvent,
+        _shell: &mut TenantShell,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            SupervisionEvent::ActorFailed(_, error) => Err(error),
+            // A campaign that fell asleep.
+            _ => Ok(()),
+        }
     }
 }
 
@@ -165,12 +186,15 @@ impl TenantShell {
         window: u64,
         facts: Vec<FactAt>,
     ) -> Result<(), ActorProcessingErr> {
-        self.fold.recent.forget_below(self.args.progress.stored(partition_of(self.args.tenant)));
-        self.campaigns.forget_stored(self.args.progress.stored_window());
+        self.fold
+            .recent
+            .forget_below(self.args.progress.stored(partition_of(self.args.tenant)));
+        self.campaigns
+            .forget_stored(self.args.progress.stored_window());
         let mut judged = Vec::with_capacity(facts.len());
         let mut refolded = 0;
         for fact in facts {
-            let evidence = evidence::gather(&self.args.ports, &self.fold, &fact).await;
+            let evidence = evidence::gather(self.args.ports.sources(), &self.fold, &fact).await;
             refolded += usize::from(self.fold.is_stored(fact.position));
             self.folded_to = fact.position.seq + 1;
             judged.push(self.fold.judge(fact, evidence));
@@ -178,19 +202,23 @@ impl TenantShell {
         }
         let judged = Arc::new(judged);
         self.campaigns.deliver(&myself.get_cell(), &judged).await?;
-        let entities = self.entities(&judged[refolded..]);
+        let entities = self.fold.entity_rows(&judged[refolded..]);
         let touched = self.fold.state.take_touched();
         self.publish(&judged[refolded..], &touched);
-        self.args.projection.send_message(ProjectionMsg::Effects(Effects {
-            window,
-            tenant: self.args.tenant,
-            touched,
-            entities,
-            judged,
-            refolded,
-            checkpoints: Vec::new(),
-        }))?;
-        self.writer.folded_to(self.folded_to, self.fold.state.catalog()).await;
+        self.args
+            .projection
+            .send_message(ProjectionMsg::Effects(Effects {
+                window,
+                tenant: self.args.tenant,
+                touched,
+                entities,
+                judged,
+                refolded,
+                checkpoints: Vec::new(),
+            }))?;
+        self.writer
+            .folded_to(self.folded_to, self.fold.state.catalog())
+            .await;
         Ok(())
     }
 
@@ -202,37 +230,26 @@ impl TenantShell {
         match &judged.judgement {
             Judgement::Conversion(conversion) => {
                 count(&conversion.verdict);
-                self.args.verdicts.answer(conversion.received_id, &conversion.verdict);
+                self.args
+                    .verdicts
+                    .answer(conversion.received_id, &conversion.verdict);
             }
             Judgement::StatusChange(change) => {
-                self.writer.status_judged(judged.position, change.as_deref());
+                self.writer
+                    .status_judged(judged.position, change.as_deref());
             }
             Judgement::Unreadable(what) => {
                 metrics::counter!(telemetry::UNREADABLE_FACTS_TOTAL).increment(1);
                 let Position { partition, seq } = judged.position;
-                tracing::warn!(partition, seq, what, "fact cannot be read by this build; passed over");
+                tracing::warn!(
+                    partition,
+                    seq,
+                    what,
+                    "fact cannot be read by this build; passed over"
+                );
             }
             Judgement::Click(_) | Judgement::Config(_) => {}
         }
-    }
-
-    /// Rows of the entities that changed, as they stand now.
-    fn entities(&self, judged: &[Judged]) -> Vec<EntityRow> {
-        let row = |judged: &Judged, change: &Change| {
-            let created_at = self.fold.state.catalog().created_at(change.key);
-            EntityRow {
-                tenant: judged.tenant,
-                position: judged.position,
-                created_at: created_at.unwrap_or(judged.at),
-                updated_at: judged.at,
-                change: change.clone(),
-            }
-        };
-        let changes = judged.iter().filter_map(|j| match &j.judgement {
-            Judgement::Config(change) => Some(row(j, change)),
-            _ => None,
-        });
-        changes.collect()
     }
 
     /// Shows the click path what changed: configuration, and room under caps.
@@ -250,21 +267,26 @@ impl TenantShell {
     async fn checkpoint(&mut self, window: u64) -> Result<(), ActorProcessingErr> {
         let mut checkpoints = self.campaigns.checkpoints(self.folded_to, window).await?;
         let mut bytes = Vec::new();
-        self.fold.state.uniqueness().write(&mut weir_engine::fact::Encoder(&mut bytes));
+        self.fold
+            .state
+            .uniqueness()
+            .write(&mut weir_engine::fact::Encoder(&mut bytes));
         checkpoints.push(Checkpoint {
             actor: ActorKey::Tenant(self.args.tenant),
             folded_to: self.folded_to,
             bytes,
         });
-        self.args.projection.send_message(ProjectionMsg::Effects(Effects {
-            window,
-            tenant: self.args.tenant,
-            judged: Arc::new(Vec::new()),
-            refolded: 0,
-            entities: Vec::new(),
-            touched: Vec::new(),
-            checkpoints,
-        }))?;
+        self.args
+            .projection
+            .send_message(ProjectionMsg::Effects(Effects {
+                window,
+                tenant: self.args.tenant,
+                judged: Arc::new(Vec::new()),
+                refolded: 0,
+                entities: Vec::new(),
+                touched: Vec::new(),
+                checkpoints,
+            }))?;
         Ok(())
     }
 }

@@ -24,6 +24,8 @@ struct Awake {
     actor: ActorRef<CampaignMsg>,
     last_fact: Instant,
     is_dirty: bool,
+    /// The window that took its last checkpoint along.
+    checkpointed_in: Option<u64>,
 }
 
 /// A checkpoint that is on its way to the store with a window.
@@ -76,7 +78,9 @@ impl Campaigns {
             awake.last_fact = Instant::now();
             awake.is_dirty = true;
             let judged = Arc::clone(judged);
-            awake.actor.send_message(CampaignMsg::Judged { judged, mine })?;
+            awake
+                .actor
+                .send_message(CampaignMsg::Judged { judged, mine })?;
         }
         Ok(())
     }
@@ -109,7 +113,7 @@ impl Campaigns {
                 key,
                 state: remembered(state)?,
                 faults: self.faults.clone(),
-                generation: self.generation.clone(),
+                _generation: self.generation.clone(),
             };
             let spawned =
                 Actor::spawn_linked(None, CampaignActor, args, supervisor.clone()).await?;
@@ -118,6 +122,7 @@ impl Campaigns {
                 actor: spawned.0,
                 last_fact: Instant::now(),
                 is_dirty,
+                checkpointed_in: None,
             };
             self.awake.insert(campaign, awake);
         }
@@ -126,10 +131,12 @@ impl Campaigns {
             .ok_or_else(|| "a campaign that was waked is gone".into())
     }
 
-    /// Puts campaigns to sleep that had no fact for `idle_after`; all facts below `folded_to` were delivered.
+    /// Puts campaigns to sleep that had no fact for `idle_after`; all facts below `folded_to` were delivered,
+    /// windows up to `stored_window` are stored.
     pub(super) async fn passivate(
         &mut self,
         folded_to: u64,
+        stored_window: u64,
         idle_after: Duration,
     ) -> Result<(), ActorProcessingErr> {
         let idle: Vec<u32> = self
@@ -142,13 +149,11 @@ impl Campaigns {
             let Some(awake) = self.awake.remove(&campaign) else {
                 continue;
             };
-            if awake.is_dirty {
+            let window = awake.checkpointed_in.filter(|_| !awake.is_dirty);
+            if awake.is_dirty || window.is_some_and(|window| window > stored_window) {
                 let checkpoint = checkpoint_of(&awake.actor, folded_to).await?;
-                let on_its_way = OnItsWay {
-                    checkpoint,
-                    window: None,
-                };
-                self.asleep.insert(campaign, on_its_way);
+                self.asleep
+                    .insert(campaign, OnItsWay { checkpoint, window });
             }
             awake.actor.get_cell().drain()?;
             metrics::gauge!(telemetry::CAMPAIGNS_AWAKE).decrement(1.0);
@@ -165,6 +170,7 @@ impl Campaigns {
         let dirty = self.awake.values_mut().filter(|awake| awake.is_dirty);
         let asked = dirty.map(|awake| {
             awake.is_dirty = false;
+            awake.checkpointed_in = Some(window);
             checkpoint_of(&awake.actor, folded_to)
         });
         let asked: Vec<_> = asked.map(concurrency::spawn).collect();

@@ -7,18 +7,24 @@ use weir_engine::click_id::ClickId;
 use weir_engine::fact::ClickCore;
 use weir_engine::ids::{ConversionId, Position};
 use weir_engine::judge::{Conversion, Evidence, Identity};
-use weir_engine::ports::Found;
+use weir_engine::ports::{ClickLookup, Found, LedgerStore};
 
 use super::fold::{Need, TenantFold};
-use crate::ports::Ports;
 use crate::window::FactAt;
 
 const FIRST_WAIT: Duration = Duration::from_millis(20);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
+/// Where evidence is looked up.
+#[derive(Clone, Copy)]
+pub(crate) struct Sources<'a> {
+    pub(crate) clicks: &'a dyn ClickLookup,
+    pub(crate) ledger: &'a dyn LedgerStore,
+}
+
 /// Gathers the evidence for `fact`. Waits as long as the log or the store cannot be read: a verdict may be
 /// late, it may not be wrong.
-pub(super) async fn gather(ports: &Ports, fold: &TenantFold, fact: &FactAt) -> Evidence {
+pub(crate) async fn gather(ports: Sources<'_>, fold: &TenantFold, fact: &FactAt) -> Evidence {
     match fold.need(fact) {
         Need::Nothing => Evidence::default(),
         Need::Conversion(id) => Evidence {
@@ -39,7 +45,7 @@ pub(super) async fn gather(ports: &Ports, fold: &TenantFold, fact: &FactAt) -> E
 
 /// The click of that id, if it is this tenant's and stands before `here`.
 async fn click(
-    ports: &Ports,
+    ports: Sources<'_>,
     fold: &TenantFold,
     click_id: ClickId,
     here: Position,
@@ -56,19 +62,30 @@ async fn click(
     ClickCore::read(&record.logged().record).ok()
 }
 
-pub(super) async fn conversion(ports: &Ports, fold: &TenantFold, id: ConversionId) -> Option<Conversion> {
+pub(super) async fn conversion(
+    ports: Sources<'_>,
+    fold: &TenantFold,
+    id: ConversionId,
+) -> Option<Conversion> {
     match fold.recent.get(id) {
         Some(recent) => Some(recent.clone()),
         None => insist("conversion", || ports.ledger.conversion(fold.tenant(), id)).await,
     }
 }
 
-async fn by_identity(ports: &Ports, fold: &TenantFold, identity: Identity) -> Option<Conversion> {
+async fn by_identity(
+    ports: Sources<'_>,
+    fold: &TenantFold,
+    identity: Identity,
+) -> Option<Conversion> {
     match fold.recent.by_identity(identity) {
         Some(recent) => Some(recent.clone()),
         None => {
             let tenant = fold.tenant();
-            insist("identity", || ports.ledger.conversion_by_identity(tenant, identity)).await
+            insist("identity", || {
+                ports.ledger.conversion_by_identity(tenant, identity)
+            })
+            .await
         }
     }
 }
@@ -83,7 +100,12 @@ async fn insist<T, E: Error + 'static, F: Future<Output = Result<T, E>>>(
         match ask().await {
             Ok(answer) => return answer,
             Err(error) => {
-                tracing::warn!(what, error = &error as &dyn Error, ?wait, "evidence cannot be read; trying again");
+                tracing::warn!(
+                    what,
+                    error = &error as &dyn Error,
+                    ?wait,
+                    "evidence cannot be read; trying again"
+                );
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(LONGEST_WAIT);
             }

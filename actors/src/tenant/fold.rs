@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use weir_engine::catalog::Change;
 use weir_engine::click_id::ClickId;
 use weir_engine::fact::{
     ClickCore, ConversionReceived, ConversionStatus, ConversionStatusChanged, Fact,
@@ -13,14 +14,14 @@ use weir_engine::ids::{ConversionId, Position, TenantId, UnixMs};
 use weir_engine::judge::{
     Conversion, Evidence, Identity, Judged, JudgedConversion, Judgement, StatusChange, TenantState,
 };
-use weir_engine::ports::JudgedRange;
+use weir_engine::ports::{EntityRow, JudgedRange};
 
 use super::recent::Recent;
 use crate::window::FactAt;
 
 /// What a fact's judgement needs that is not in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Need {
+pub(crate) enum Need {
     Nothing,
     /// The click that a postback names.
     Click(ClickId),
@@ -29,16 +30,16 @@ pub(super) enum Need {
 }
 
 /// See the module.
-pub(super) struct TenantFold {
-    pub(super) state: TenantState,
-    pub(super) recent: Recent,
+pub(crate) struct TenantFold {
+    pub(crate) state: TenantState,
+    pub(crate) recent: Recent,
     effects_from: u64,
     stored: BTreeMap<u64, Judgement>,
 }
 
 impl TenantFold {
     /// A fold whose facts below `effects_from` are stored, judged as `range` says.
-    pub(super) fn new(state: TenantState, effects_from: u64, range: JudgedRange) -> Self {
+    pub(crate) fn new(state: TenantState, effects_from: u64, range: JudgedRange) -> Self {
         Self {
             state,
             recent: Recent::default(),
@@ -48,12 +49,12 @@ impl TenantFold {
     }
 
     /// Whether the effects of a fact are stored already.
-    pub(super) fn is_stored(&self, position: Position) -> bool {
+    pub(crate) fn is_stored(&self, position: Position) -> bool {
         position.seq < self.effects_from
     }
 
     /// What must be looked up before [`Self::judge`].
-    pub(super) fn need(&self, fact: &FactAt) -> Need {
+    pub(crate) fn need(&self, fact: &FactAt) -> Need {
         if self.is_stored(fact.position) {
             return Need::Nothing;
         }
@@ -67,7 +68,7 @@ impl TenantFold {
     }
 
     /// The identity of which an earlier conversion must be looked up, once the click is known.
-    pub(super) fn identity(&self, fact: &FactAt, click: &ClickCore) -> Option<Identity> {
+    pub(crate) fn identity(&self, fact: &FactAt, click: &ClickCore) -> Option<Identity> {
         match &fact.fact {
             Ok(Fact::ConversionReceived(received)) => self.state.identity(received, click),
             _ => None,
@@ -75,7 +76,7 @@ impl TenantFold {
     }
 
     /// Judges a fact.
-    pub(super) fn judge(&mut self, fact: FactAt, evidence: Evidence) -> Judged {
+    pub(crate) fn judge(&mut self, fact: FactAt, evidence: Evidence) -> Judged {
         let FactAt { position, at, fact } = fact;
         let judgement = match fact {
             Err(malformed) => Judgement::Unreadable(malformed.0),
@@ -120,7 +121,9 @@ impl TenantFold {
         received: &ConversionReceived,
         evidence: Evidence,
     ) -> JudgedConversion {
-        let judged = self.state.judge_conversion(position, at, received, evidence);
+        let judged = self
+            .state
+            .judge_conversion(position, at, received, evidence);
         let made = judged.made.iter();
         let changed = judged.changed.iter().map(|c| &c.conversion);
         for conversion in made.chain(changed) {
@@ -136,7 +139,9 @@ impl TenantFold {
         change: &ConversionStatusChanged,
         prior: Option<Conversion>,
     ) -> Option<StatusChange> {
-        let changed = self.state.judge_status_change(position, at, change, prior)?;
+        let changed = self
+            .state
+            .judge_status_change(position, at, change, prior)?;
         self.recent.put(position.seq, &changed.conversion);
         Some(changed)
     }
@@ -173,7 +178,9 @@ fn read_back(range: JudgedRange) -> BTreeMap<u64, Judgement> {
         let status = row.verdict.status.unwrap_or(ConversionStatus::Rejected);
         let judged = JudgedConversion {
             received_id: row.received_id,
-            made: conversion.filter(|_| row.is_made).map(|c| standing_at(c, status)),
+            made: conversion
+                .filter(|_| row.is_made)
+                .map(|c| standing_at(c, status)),
             changed: changes.remove(&row.position.seq),
             verdict: row.verdict,
             transfers: Vec::new(),
@@ -194,9 +201,28 @@ fn standing_at(conversion: Conversion, status: ConversionStatus) -> Conversion {
     }
 }
 
-/// Whose facts a fold judges.
+/// What a fold says of itself.
 impl TenantFold {
-    pub(super) fn tenant(&self) -> TenantId {
+    pub(crate) fn tenant(&self) -> TenantId {
         self.state.tenant
+    }
+
+    /// Rows of the entities that judged facts changed, as they stand now.
+    pub(crate) fn entity_rows(&self, judged: &[Judged]) -> Vec<EntityRow> {
+        let row = |judged: &Judged, change: &Change| {
+            let created_at = self.state.catalog().created_at(change.key);
+            EntityRow {
+                tenant: judged.tenant,
+                position: judged.position,
+                created_at: created_at.unwrap_or(judged.at),
+                updated_at: judged.at,
+                change: change.clone(),
+            }
+        };
+        let changes = judged.iter().filter_map(|j| match &j.judgement {
+            Judgement::Config(change) => Some(row(j, change)),
+            _ => None,
+        });
+        changes.collect()
     }
 }

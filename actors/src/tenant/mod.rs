@@ -10,11 +10,11 @@
 
 mod actor;
 mod campaigns;
-mod evidence;
-mod fold;
+pub(crate) mod evidence;
+pub(crate) mod fold;
 mod recent;
 mod writer;
 
 pub(crate) use self::actor::{TenantActor, TenantArgs, TenantMsg};
-pub(crate) use self::writer::{Propose, SetStatus};
 pub use self::writer::{Accepted, SetStatusError};
+pub(crate) use self::writer::{Propose, SetStatus};

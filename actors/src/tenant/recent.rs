@@ -10,7 +10,7 @@ use weir_engine::judge::{Conversion, Identity};
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Recent {
+pub(crate) struct Recent {
     /// Each conversion with the number of the fact that changed it last.
     by_id: HashMap<ConversionId, (u64, Conversion)>,
     by_identity: HashMap<Identity, ConversionId>,
@@ -19,7 +19,7 @@ pub(super) struct Recent {
 
 impl Recent {
     /// Remembers a conversion as fact number `seq` left it.
-    pub(super) fn put(&mut self, seq: u64, conversion: &Conversion) {
+    pub(crate) fn put(&mut self, seq: u64, conversion: &Conversion) {
         if let Some(identity) = conversion.identity {
             self.by_identity.insert(identity, conversion.id);
         }
@@ -28,24 +28,23 @@ impl Recent {
     }
 
     /// The conversion that took `identity`, if it is not stored yet.
-    pub(super) fn by_identity(&self, identity: Identity) -> Option<&Conversion> {
+    pub(crate) fn by_identity(&self, identity: Identity) -> Option<&Conversion> {
         self.by_identity.get(&identity).and_then(|id| self.get(*id))
     }
 
     /// A conversion that is not stored yet as it stands.
-    pub(super) fn get(&self, id: ConversionId) -> Option<&Conversion> {
+    pub(crate) fn get(&self, id: ConversionId) -> Option<&Conversion> {
         self.by_id.get(&id).map(|(_, conversion)| conversion)
     }
 
     /// Forgets what the store has: everything that facts below `stored` changed last.
-    pub(super) fn forget_below(&mut self, stored: u64) {
+    pub(crate) fn forget_below(&mut self, stored: u64) {
         while let Some(&(seq, id)) = self.changes.front().filter(|(seq, _)| *seq < stored) {
             self.changes.pop_front();
             let is_last = self.by_id.get(&id).is_some_and(|(last, _)| *last == seq);
-            if let Some((_, conversion)) = is_last.then(|| self.by_id.remove(&id)).flatten() {
-                if let Some(identity) = conversion.identity {
-                    self.by_identity.remove(&identity);
-                }
+            let stored = is_last.then(|| self.by_id.remove(&id)).flatten();
+            if let Some(identity) = stored.and_then(|(_, conversion)| conversion.identity) {
+                self.by_identity.remove(&identity);
             }
         }
     }

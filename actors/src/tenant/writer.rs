@@ -157,7 +157,10 @@ impl Writer {
         };
         let mut open = Vec::new();
         change.write(&mut open);
-        let kind = (Kind::ConversionStatusChanged, ConversionStatusChanged::VERSION);
+        let kind = (
+            Kind::ConversionStatusChanged,
+            ConversionStatusChanged::VERSION,
+        );
         match self.append(kind, &open, self.ports.clock.now()).await {
             Ok(position) => drop(self.statuses.insert(position, asked.reply)),
             Err(error) => drop(asked.reply.send(Err(SetStatusError::Unavailable(error)))),
@@ -229,11 +232,17 @@ fn check(
     let (mut answers, mut all) = (Vec::with_capacity(asked.proposals.len()), Vec::new());
     for (number, proposal) in (0u128..).zip(&asked.proposals) {
         // Each proposal of a batch has chance of its own.
-        let draw = asked.draw.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).wrapping_add(number);
+        let draw = asked
+            .draw
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+            .wrapping_add(number);
         let answer = propose(tenant, &catalog, proposal, draw).map(|proposed| {
             for change in &proposed.changes {
                 // What `propose` gives is readable: it was made from an entity.
-                assert!(catalog.apply(change, at).is_ok(), "a proposed change applies");
+                assert!(
+                    catalog.apply(change, at).is_ok(),
+                    "a proposed change applies"
+                );
             }
             all.extend(proposed.changes);
             Accepted {

@@ -237,7 +237,10 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed_and_global_flags_stand_on_either_side() {
         Cli::command().debug_assert();
-        for line in [["weir", "--data", "D", "doctor"], ["weir", "doctor", "--data", "D"]] {
+        for line in [
+            ["weir", "--data", "D", "doctor"],
+            ["weir", "doctor", "--data", "D"],
+        ] {
             let cli = Cli::try_parse_from(line).unwrap();
             assert_eq!(cli.global.data, Some(PathBuf::from("D")));
         }

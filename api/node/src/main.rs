@@ -1,2 +1,92 @@
-//! Under construction: see the crate description.
-fn main() {}
+//! The binary `weir`: configuration, wiring, signals, commands. The only place that names products.
+
+mod cli;
+mod data_folder;
+mod logging;
+mod ready;
+mod server;
+mod settings;
+mod visitors;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command, Global, ServeArgs};
+use crate::settings::{Loaded, load};
+
+/// The command failed.
+const FAILED: u8 = 1;
+/// What was asked for cannot be understood.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let flags = flags_of(&cli);
+    let file = settings_file(&cli.global);
+    let loaded = match load(file.as_deref(), std::env::vars(), flags) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            eprintln!("weir: {error}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    match run(cli, loaded) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("weir: {error:#}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn run(cli: Cli, loaded: Loaded) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Serve(args) => server::run(&loaded.settings, args.ready_file.as_deref()),
+        _ => anyhow::bail!("not built yet"),
+    }
+}
+
+/// Flags as settings.
+fn flags_of(cli: &Cli) -> BTreeMap<String, String> {
+    let mut flags = BTreeMap::new();
+    let mut set = |key: &str, value: Option<String>| {
+        value
+            .into_iter()
+            .for_each(|v| drop(flags.insert(key.to_owned(), v)));
+    };
+    let data = cli.global.data.as_ref();
+    set(
+        "node.data",
+        data.map(|d| format!("{:?}", d.display().to_string())),
+    );
+    let ports = match &cli.command {
+        Command::Serve(args) => args.clone(),
+        Command::Demo(args) => args.serve.clone(),
+        _ => ServeArgs::default(),
+    };
+    set(
+        "listen.traffic_port",
+        ports.traffic_port.map(|p| p.to_string()),
+    );
+    set("listen.admin_port", ports.admin_port.map(|p| p.to_string()));
+    set("listen.ops_port", ports.ops_port.map(|p| p.to_string()));
+    flags
+}
+
+/// The settings file that was named, or the first that is there.
+fn settings_file(global: &Global) -> Option<PathBuf> {
+    let named = global
+        .config
+        .clone()
+        .or_else(|| std::env::var_os("WEIR_CONFIG").map(PathBuf::from));
+    named.or_else(|| {
+        let usual = [
+            PathBuf::from("weir.toml"),
+            PathBuf::from("/etc/weir/weir.toml"),
+        ];
+        usual.into_iter().find(|file| file.exists())
+    })
+}

@@ -49,7 +49,9 @@ impl Ready {
     pub fn write(&self, file: &Path) -> std::io::Result<()> {
         let folder = file.parent().filter(|p| !p.as_os_str().is_empty());
         let mut temporary = crate::data_folder::private_file(
-            &folder.unwrap_or(Path::new(".")).join(format!(".ready-{}", self.pid)),
+            &folder
+                .unwrap_or(Path::new("."))
+                .join(format!(".ready-{}", self.pid)),
         )?;
         serde_json::to_writer_pretty(&mut temporary.1, self)?;
         temporary.1.write_all(b"\n")?;

@@ -99,7 +99,10 @@ impl Watched {
     fn is_expired(&self, patience: &Patience) -> bool {
         let now = self.now.get();
         let is_over = |since: Instant, limit: Duration| now.duration_since(since) > limit;
-        let is_stuck = self.write_blocked_since.get().is_some_and(|s| is_over(s, patience.write));
+        let is_stuck = self
+            .write_blocked_since
+            .get()
+            .is_some_and(|s| is_over(s, patience.write));
         let limit = match self.phase.get() {
             Phase::New | Phase::Head => Some(patience.head),
             Phase::Idle if self.is_trusted => Some(patience.idle_trusted),
@@ -294,7 +297,10 @@ mod tests {
         assert!(!expired(&plain));
         plain.read_some();
         pass(3).await;
-        assert!(expired(&plain), "more bytes do not give a slow head more time");
+        assert!(
+            expired(&plain),
+            "more bytes do not give a slow head more time"
+        );
         for watched in [&plain, &trusted] {
             watched.begin();
             pass(60).await;

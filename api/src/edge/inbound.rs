@@ -98,9 +98,7 @@ impl Inbound {
     fn put(&mut self, name: &str, value: &str, is_canonical: bool) {
         let field = match canonical(name) {
             Some((canonical, is_its_name)) if is_its_name == is_canonical => self.field(canonical),
-            None if is_canonical && is_adv(name) => {
-                self.adv.entry(name.to_owned()).or_default()
-            }
+            None if is_canonical && is_adv(name) => self.adv.entry(name.to_owned()).or_default(),
             _ => return,
         };
         if field.is_empty() {
@@ -158,8 +156,8 @@ fn json_pairs(body: &[u8]) -> Result<Vec<(String, String)>, Unreadable> {
     if depth_of(body) > MAX_DEPTH {
         return Err(refuse(format!("JSON nested deeper than {MAX_DEPTH}")));
     }
-    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body)
-        .map_err(|_| refuse("not a JSON object".to_owned()))?;
+    let object: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(body).map_err(|_| refuse("not a JSON object".to_owned()))?;
     let text = |value| match value {
         serde_json::Value::String(text) => Some(text),
         serde_json::Value::Number(number) => Some(number.to_string()),
@@ -193,7 +191,10 @@ fn masked(pairs: &[(String, String)]) -> String {
     for (name, value) in pairs {
         let is_secret = SECRETS.contains(&name.as_str());
         let shown = if is_secret { "***" } else { value.as_str() };
-        out.append_pair(&cut(name.into()), &shown[..shown.floor_char_boundary(MAX_VALUE)]);
+        out.append_pair(
+            &cut(name.into()),
+            &shown[..shown.floor_char_boundary(MAX_VALUE)],
+        );
     }
     let mut raw = out.finish();
     raw.truncate(raw.floor_char_boundary(MAX_RAW));
@@ -219,7 +220,10 @@ mod tests {
         let json = br#"{"click_id":"c1","amount":"12.50","txid":"t1"}"#;
         expect(&Inbound::read("", BodyKind::Json, json).unwrap());
         let number = br#"{"click_id":"c1","amount":12.50,"txid":"t1","extra":{"a":[1]}}"#;
-        assert_eq!(Inbound::read("", BodyKind::Json, number).unwrap().amount, "12.5");
+        assert_eq!(
+            Inbound::read("", BodyKind::Json, number).unwrap().amount,
+            "12.5"
+        );
     }
 
     #[test]
@@ -247,6 +251,9 @@ mod tests {
             assert_eq!(refused.field, "body", "{body}");
         }
         let many = "a=1&".repeat(65);
-        assert_eq!(Inbound::read(&many, BodyKind::None, b"").unwrap_err().field, "query");
+        assert_eq!(
+            Inbound::read(&many, BodyKind::None, b"").unwrap_err().field,
+            "query"
+        );
     }
 }

@@ -109,7 +109,10 @@ mod tests {
             "aff=aff_1&sub1=a%20b&sub20=z&sub21=no&sub0=no&source=s&click_id=theirs&test=1&gclid=g&utm_term=t&x=y",
         )
         .unwrap();
-        assert_eq!((&*params.aff, &*params.sub[0], &*params.sub[19]), ("aff_1", "a b", "z"));
+        assert_eq!(
+            (&*params.aff, &*params.sub[0], &*params.sub[19]),
+            ("aff_1", "a b", "z")
+        );
         assert_eq!((&*params.source, &*params.aff_click_id), ("s", "theirs"));
         assert_eq!((&*params.ad_ids[0], &*params.utm[3]), ("g", "t"));
         assert!(params.is_test);

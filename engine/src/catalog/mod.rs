@@ -8,6 +8,7 @@
 //! [`crate::routing`]), secrets (only version numbers of derived tokens).
 
 mod entities;
+pub mod propose;
 mod targeting;
 
 use std::collections::BTreeMap;

@@ -4,7 +4,10 @@ use super::conversion::{ConversionReason, Rule};
 use super::state::TenantState;
 use crate::catalog::{Goal, Offer, Payout, Repeat, Revenue, Versioned};
 use crate::fact::{ConversionReceived, Warning};
-use crate::money::{Currency, Micros, Percent};
+use crate::money::{Currency, MICROS_PER_UNIT, Micros, Percent};
+
+/// The greatest sale that is believed: a billion units. Sums of many then stay far inside 64 bits.
+const MAX_SALE: i64 = 1_000_000_000 * MICROS_PER_UNIT;
 
 /// The terms of one conversion: the affiliate's own where there are any, else the goal's or the offer's.
 pub(super) struct Applied {
@@ -132,7 +135,7 @@ pub(super) fn read_sale(
         currency: None,
     };
     let mut refused = None;
-    let is_readable = |amount: &Micros| amount.0 >= 0;
+    let is_readable = |amount: &Micros| (0..=MAX_SALE).contains(&amount.0);
     match received
         .amount
         .trim()

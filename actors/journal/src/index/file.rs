@@ -174,3 +174,47 @@ pub(crate) fn entries_of(path: &Path, index: &IndexFile) -> Result<Vec<(Key, u32
     }
     Ok(entries)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(n: u32) -> Key {
+        let mut key = [0; 12];
+        key[4..8].copy_from_slice(&n.to_be_bytes());
+        key
+    }
+
+    #[test]
+    fn every_key_is_found_at_its_place_and_no_other_is_for_any_number_of_blocks() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("segment-0000000003.idx");
+        for count in [0, 1, 254, 255, 256, 510, 511, 2000] {
+            let entries: Vec<_> = (0..count).map(|n| (key(2 * n + 1), n)).collect();
+            let of = (9000, &[7; 32]);
+            write_index(&path, 3, of, &entries).unwrap();
+            let index = read_header(&path, 3, of).unwrap();
+            assert_eq!(entries_of(&path, &index).unwrap(), entries);
+            for n in 0..count {
+                assert_eq!(index.find(&path, &key(2 * n + 1)).unwrap(), Some(n));
+            }
+            for n in (0..=count).map(|n| 2 * n) {
+                assert_eq!(index.find(&path, &key(n)).unwrap(), None);
+            }
+        }
+    }
+
+    #[test]
+    fn an_index_of_other_bytes_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("segment-0000000003.idx");
+        let of = (9000, &[7; 32]);
+        let missing = read_header(&path, 3, of);
+        assert!(matches!(missing, Err(IndexFlaw::Missing)));
+        write_index(&path, 3, of, &[(key(1), 5000)]).unwrap();
+        for (segment, of) in [(4, of), (3, (9001, &[7; 32])), (3, (9000, &[8; 32]))] {
+            let refused = read_header(&path, segment, of);
+            assert!(matches!(refused, Err(IndexFlaw::Damaged { .. })));
+        }
+    }
+}

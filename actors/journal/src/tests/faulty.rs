@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
 use crate::disk::{Disk, DiskFile, RealDisk};
 
@@ -20,6 +21,23 @@ pub(super) struct Faults {
     pub no_space: AtomicBool,
     /// Syncs that were tried.
     pub syncs: AtomicUsize,
+    /// Syncs of segments wait at a gate, and go through one a permit.
+    pub is_gated: AtomicBool,
+    /// Syncs that may go through the gate.
+    pub permits: AtomicUsize,
+    /// Syncs that have come to the gate.
+    pub at_gate: AtomicUsize,
+}
+
+impl Faults {
+    fn pass_gate(&self) {
+        self.at_gate.fetch_add(1, SeqCst);
+        let take = |permits: usize| permits.checked_sub(1);
+        while self.is_gated.load(SeqCst) && self.permits.fetch_update(SeqCst, SeqCst, take).is_err()
+        {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
 }
 
 /// The real file system with faults.
@@ -27,6 +45,7 @@ pub(super) struct FaultyDisk(pub Arc<Faults>);
 
 struct FaultyFile {
     real: Box<dyn DiskFile>,
+    is_segment: bool,
     faults: Arc<Faults>,
 }
 
@@ -37,6 +56,7 @@ impl Disk for FaultyDisk {
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         Ok(Box::new(FaultyFile {
             real: RealDisk.open(path)?,
+            is_segment: path.to_string_lossy().contains("segment-"),
             faults: Arc::clone(&self.0),
         }))
     }
@@ -64,6 +84,9 @@ impl DiskFile for FaultyFile {
 
     fn sync(&self) -> io::Result<()> {
         self.faults.syncs.fetch_add(1, SeqCst);
+        if self.is_segment {
+            self.faults.pass_gate();
+        }
         if self.faults.sync_fails.load(SeqCst) {
             return Err(io::Error::from_raw_os_error(EIO));
         }

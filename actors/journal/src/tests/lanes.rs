@@ -48,6 +48,9 @@ impl Wake for Counter {
     }
 }
 
+/// No write takes so long.
+const FORGOTTEN: Duration = Duration::from_secs(30);
+
 /// A core: appends through its lane, at most `at_once` in flight, drained by the same thread.
 fn run_core(lane: &Lane, numbers: std::ops::Range<u64>, at_once: usize) -> (usize, usize, usize) {
     let (drains, appends) = (Counter::new(), Counter::new());
@@ -62,6 +65,8 @@ fn run_core(lane: &Lane, numbers: std::ops::Range<u64>, at_once: usize) -> (usiz
     loop {
         lane.set_busy(true);
         let _ = Pin::new(&mut drain).poll(&mut Context::from_waker(&drain_waker));
+        let new = numbers.by_ref().take(at_once - in_flight.len());
+        in_flight.extend(new.map(|n| lane.append(&record(&fact(n)))));
         in_flight.retain_mut(|appending| {
             match Pin::new(appending).poll(&mut Context::from_waker(&append_waker)) {
                 Poll::Ready(result) => {
@@ -72,24 +77,16 @@ fn run_core(lane: &Lane, numbers: std::ops::Range<u64>, at_once: usize) -> (usiz
                 Poll::Pending => true,
             }
         });
-        while in_flight.len() < at_once
-            && let Some(n) = numbers.next()
-        {
-            let mut appending = lane.append(&record(&fact(n)));
-            let first = Pin::new(&mut appending).poll(&mut Context::from_waker(&append_waker));
-            match first {
-                Poll::Pending => in_flight.push_back(appending),
-                Poll::Ready(result) => {
-                    result.unwrap();
-                    done += 1;
-                }
-            }
+        if in_flight.len() < at_once && !numbers.is_empty() {
+            continue;
         }
         lane.set_busy(false);
         if in_flight.is_empty() {
             break;
         }
-        std::thread::park_timeout(Duration::from_secs(20));
+        let parked = Instant::now();
+        std::thread::park_timeout(FORGOTTEN);
+        assert!(parked.elapsed() < FORGOTTEN, "nobody wakes this core");
     }
     let woken = drains.elsewhere.load(Ordering::SeqCst);
     (done, woken, appends.elsewhere.load(Ordering::SeqCst))

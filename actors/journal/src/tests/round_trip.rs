@@ -42,6 +42,18 @@ fn a_restarted_journal_goes_on_without_a_gap() {
     assert!(report.segments > 2, "segments turned: {}", report.segments);
 }
 
+/// Waits for `count` facts, at most `max` at a time.
+fn read_count(mut reader: crate::Reader, count: u64, max: usize) -> Vec<OwnedRecord> {
+    let mut facts = Vec::new();
+    while (facts.len() as u64) < count {
+        let batch = wait(reader.next(max)).unwrap();
+        assert!(batch.len() <= max);
+        facts.extend(batch.iter().map(OwnedRecord::from));
+    }
+    assert_eq!(reader.lag(), 0);
+    facts
+}
+
 #[test]
 fn readers_at_the_head_and_behind_see_every_fact_once_in_order_while_others_append() {
     const WRITERS: u64 = 4;
@@ -51,19 +63,8 @@ fn readers_at_the_head_and_behind_see_every_fact_once_in_order_while_others_appe
     append_together(&journal.shared_lane(), 0..200);
     let from_start = journal.read_from(Cursors::START).unwrap().with_texts();
     let at_head = journal.read_from(journal.end()).unwrap().with_texts();
-    let read = |mut reader: crate::Reader, count: u64, max: usize| {
-        std::thread::spawn(move || {
-            let mut facts: Vec<OwnedRecord> = Vec::new();
-            while (facts.len() as u64) < count {
-                let batch = wait(reader.next(max)).unwrap();
-                facts.extend(batch.iter().map(OwnedRecord::from));
-            }
-            assert_eq!(reader.lag(), 0);
-            facts
-        })
-    };
-    let all = read(from_start, 200 + WRITERS * EACH, 7);
-    let new = read(at_head, WRITERS * EACH, 1000);
+    let all = std::thread::spawn(move || read_count(from_start, 200 + WRITERS * EACH, 7));
+    let new = std::thread::spawn(move || read_count(at_head, WRITERS * EACH, 1000));
     let next = Arc::new(AtomicU64::new(200));
     let writers: Vec<_> = (0..WRITERS)
         .map(|w| {
@@ -154,6 +155,57 @@ fn the_folder_is_read_by_others_while_it_is_written() {
     let mut reader = stored.read_from(Cursors::START).unwrap().with_texts();
     assert_eq!(read_all(&mut reader), all_of(&journal)[..700]);
     assert_eq!(verify(data.path()).unwrap().problem, None);
+}
+
+#[test]
+fn looking_beside_a_busy_writer_never_takes_its_work_for_damage() {
+    let data = tempfile::tempdir().unwrap();
+    let journal = Journal::open(data.path(), &small()).unwrap();
+    append(&journal.shared_lane(), 0).unwrap();
+    let is_done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut last = 0;
+            while !is_done.load(Ordering::Relaxed) {
+                let stored = StoredLog::open(data.path()).unwrap();
+                let total = stored.end().total();
+                assert!(total >= last, "{total} after {last}");
+                last = total;
+                assert_eq!(verify(data.path()).unwrap().problem, None);
+                let mut reader = stored.read_from(stored.start()).unwrap();
+                match reader.try_next(usize::MAX >> 1) {
+                    Ok(_) | Err(ReadError::Removed) => {}
+                    Err(ReadError::Io { source, .. }) => {
+                        assert_eq!(source.kind(), std::io::ErrorKind::NotFound);
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        });
+        for round in 1..150u64 {
+            append_together(&journal.shared_lane(), round * 40..round * 40 + 40);
+            if round % 40 == 0 {
+                let all = journal.end();
+                journal
+                    .remove_before(all, std::time::Duration::ZERO)
+                    .unwrap();
+            }
+        }
+        is_done.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn a_stored_log_ends_where_it_was_when_opened() {
+    let data = tempfile::tempdir().unwrap();
+    let journal = Journal::open(data.path(), &small()).unwrap();
+    append_together(&journal.shared_lane(), 0..5);
+    let stored = StoredLog::open(data.path()).unwrap();
+    let mut reader = stored.read_from(Cursors::START).unwrap();
+    assert_eq!(wait(reader.next(100)).unwrap().len(), 5);
+    assert!(matches!(wait(reader.next(100)), Err(ReadError::Ended)));
+    let mut at_end = stored.read_from(stored.end()).unwrap();
+    assert!(at_end.try_next(100).unwrap().is_none());
 }
 
 #[test]

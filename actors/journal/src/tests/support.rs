@@ -50,6 +50,11 @@ pub(super) fn until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
+/// A folder in memory where the system has one: for tests that start journals by the hundred and look at bytes.
+pub(super) fn memory_folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}
+
 /// A journal of small segments.
 pub(super) fn small() -> Options {
     Options {

@@ -3,24 +3,63 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
 
+use weir_engine::ports::Append;
+
+use super::faulty::{Faults, FaultyDisk};
 use super::support::*;
-use crate::{Journal, Options, info, verify};
+use crate::{Journal, Options, verify};
 
-/// Appends groups of these sizes; gives where each of them ends in the first segment.
+/// Appends groups of exactly these sizes; gives where each of them ends in the first segment. While a group is at
+/// its sync, all of the next one is appended.
 fn write_groups(data: &Path, sizes: &[u64]) -> Vec<u64> {
-    let journal = Journal::open(data, &options()).unwrap();
+    drop(Journal::open(data, &options()).unwrap());
+    let faults = Arc::new(Faults::default());
+    let disk = Arc::new(FaultyDisk(Arc::clone(&faults)));
+    let journal = Journal::open_on(data, &options(), disk).unwrap();
     let lane = journal.shared_lane();
-    let mut ends = Vec::new();
+    faults.is_gated.store(true, SeqCst);
     let mut n = 0;
-    for &size in sizes {
-        // A busy core holds the writer back until all of them wait.
-        let core = journal.lane();
-        core.set_busy(true);
-        append_together(&lane, n..n + size);
-        core.set_busy(false);
+    let mut groups: Vec<Vec<crate::Appending>> = Vec::new();
+    // The first group is written as soon as its first fact comes, so it is one fact.
+    assert_eq!(sizes[0], 1);
+    for (i, &size) in sizes.iter().enumerate() {
+        groups.push(
+            (n..n + size)
+                .map(|n| lane.append(&record(&fact(n))))
+                .collect(),
+        );
         n += size;
-        ends.push(4096 + info(data).unwrap().bytes);
+        if i > 0 {
+            faults.permits.fetch_add(1, SeqCst);
+        }
+        until("the group is at its sync", || {
+            faults.at_gate.load(SeqCst) > i
+        });
+    }
+    faults.is_gated.store(false, SeqCst);
+    for appending in groups.into_iter().flatten() {
+        wait(appending).unwrap();
+    }
+    journal.close().unwrap();
+    let ends = group_ends(&segment_file(data, 1));
+    assert_eq!(ends.len(), sizes.len());
+    ends
+}
+
+/// Where the groups of a segment end.
+fn group_ends(file: &Path) -> Vec<u64> {
+    let bytes = std::fs::read(file).unwrap();
+    let mut ends = Vec::new();
+    let mut at = 4096;
+    while bytes[at] != 0 {
+        let is_footer = bytes[at] == 0xC6;
+        at += u32::from_le_bytes([bytes[at + 1], bytes[at + 2], bytes[at + 3], 0]) as usize;
+        if is_footer {
+            ends.push(at as u64);
+        }
     }
     ends
 }
@@ -62,10 +101,10 @@ fn facts_after_restart(data: &Path) -> u64 {
 
 #[test]
 fn a_tail_torn_at_any_byte_of_the_last_three_writes_opens_with_all_before_it() {
-    let data = tempfile::tempdir().unwrap();
-    let ends = write_groups(data.path(), &[2, 2, 1, 1, 1]);
+    let data = memory_folder();
+    let ends = write_groups(data.path(), &[1, 3, 2, 1, 1]);
     let whole = std::fs::read(segment_file(data.path(), 1)).unwrap();
-    let counts = [2, 4, 5, 6, 7];
+    let counts = [1, 4, 6, 7, 8];
     for cut in ends[1]..ends[4] {
         let expected = (0..5).rev().find(|&i| ends[i] <= cut).map(|i| counts[i]);
         let path = segment_file(data.path(), 1);
@@ -82,8 +121,8 @@ fn a_tail_torn_at_any_byte_of_the_last_three_writes_opens_with_all_before_it() {
 
 #[test]
 fn a_write_of_which_any_sector_did_not_reach_the_disk_is_cut_and_kept_aside() {
-    let data = tempfile::tempdir().unwrap();
-    let ends = write_groups(data.path(), &[3, 40]);
+    let data = memory_folder();
+    let ends = write_groups(data.path(), &[1, 42]);
     let whole = std::fs::read(segment_file(data.path(), 1)).unwrap();
     let (start, end) = (ends[0], *ends.last().unwrap());
     assert!(end - start > 2048, "the write spans sectors");

@@ -30,12 +30,13 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    pub(super) fn new(open: &Open) -> Self {
+    /// For a group that begins where `open` ends; about `waiting_bytes` will go into it.
+    pub(super) fn new(open: &Open, waiting_bytes: usize) -> Self {
         let left = (open.segment.header.size - open.at) as usize;
         Self {
             place: (open.segment.number, open.at),
             room: left.saturating_sub(FOOTER_BYTES),
-            bytes: Vec::new(),
+            bytes: Vec::with_capacity(waiting_bytes.min(GROUP_BYTES)),
             facts: 0,
             next: open.next,
             clicks: Vec::new(),

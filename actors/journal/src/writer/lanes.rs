@@ -111,6 +111,13 @@ impl Taken {
         self.passed < self.inbox.records.len()
     }
 
+    /// Bytes that what has no place yet will take, or a little more.
+    pub(super) fn bytes_left(&self) -> usize {
+        const AROUND_A_RECORD: usize = 24;
+        let records = self.inbox.records.len() - self.passed;
+        self.inbox.bytes.len() - self.passed_bytes + records * AROUND_A_RECORD
+    }
+
     /// The next record without a place.
     pub(super) fn peek(&self) -> Option<Encoded<'_>> {
         let record = self.inbox.records.get(self.passed)?;

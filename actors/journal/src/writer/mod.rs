@@ -15,11 +15,10 @@ use weir_engine::ports::AppendError;
 use crate::bell::{LONGEST_PACE, ORDER_CLOSE, ORDER_SYNC, ORDER_TURN};
 use crate::disk::{Disk, DiskFile, write_all};
 use crate::format::{Chain, FIRST_GROUP, Footer, Header, Seal};
-use crate::head::{Group, Head, Place};
-use crate::health::Vitals;
+use crate::head::{Group, Place};
 use crate::index::MemoryIndex;
-use crate::keeper::{Keeper, Spare};
-use crate::lane::Doors;
+use crate::keeper::Spare;
+use crate::open::Running;
 use crate::segments::{Segment, Segments};
 use crate::texts::Dictionary;
 use crate::{Cursors, Durability};
@@ -32,19 +31,6 @@ use batch::Draft;
 pub(crate) use lanes::Lanes;
 use lanes::Taken;
 pub(crate) use orders::Orders;
-
-/// What the writer works with.
-pub(crate) struct Surroundings {
-    pub disk: Arc<dyn Disk>,
-    pub segments: Arc<Segments>,
-    pub head: Arc<Head>,
-    pub keeper: Arc<Keeper>,
-    pub doors: Arc<Doors>,
-    pub lanes: Arc<Lanes>,
-    pub orders: Arc<Orders>,
-    pub vitals: Arc<Vitals>,
-    pub durability: Durability,
-}
 
 /// The segment that is being written.
 pub(crate) struct Open {
@@ -59,7 +45,7 @@ pub(crate) struct Open {
 }
 
 pub(crate) struct Writer {
-    around: Surroundings,
+    around: Running,
     open: Open,
     dictionary: Dictionary,
     /// How long the last sync took.
@@ -81,7 +67,7 @@ impl From<io::Error> for Failure {
 }
 
 /// Ends the journal for everybody when the writer ends, by whatever way.
-struct Last<'a>(&'a Surroundings);
+struct Last<'a>(&'a Running);
 
 impl Drop for Last<'_> {
     fn drop(&mut self) {
@@ -97,7 +83,7 @@ impl Drop for Last<'_> {
 }
 
 impl Writer {
-    pub(crate) fn new(around: Surroundings, open: Open) -> Self {
+    pub(crate) fn new(around: Running, open: Open) -> Self {
         Self {
             around,
             open,
@@ -144,7 +130,7 @@ impl Writer {
 
 /// The writer at work.
 struct Work<'a> {
-    around: &'a Surroundings,
+    around: &'a Running,
     open: &'a mut Open,
     dictionary: &'a mut Dictionary,
     last_sync: &'a mut Duration,
@@ -188,7 +174,8 @@ impl Work<'_> {
 
     /// As many records as fit the segment and a group.
     fn draft(&mut self, taken: &mut [Taken]) -> Draft {
-        let mut draft = Draft::new(self.open);
+        let waiting = taken.iter().map(Taken::bytes_left).sum();
+        let mut draft = Draft::new(self.open, waiting);
         for lane in taken.iter_mut() {
             while let Some(record) = lane.peek() {
                 if !draft.has_room_for(&record) {

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use weir_embedded::Embedded;
+use weir_embedded::{Embedded, Snapshot};
 use weir_engine::ids::{TenantId, UnixMs};
 use weir_engine::ports::contract::{Owner, Sale, block_on};
 use weir_engine::ports::{Commit, LedgerStore, ReportStore};
@@ -64,6 +64,14 @@ fn measure(affiliates: u64) {
         "  a conversion by id: {:?}",
         started.elapsed() / made.len() as u32
     );
+    let snapshot = Snapshot::open(store.path()).expect("opened");
+    let started = Instant::now();
+    assert_eq!(snapshot.violations().expect("read"), []);
+    println!("  all invariants: {:?}", started.elapsed());
+    let started = Instant::now();
+    let digests = snapshot.digests().expect("read");
+    let rows: u64 = digests.iter().map(|digest| digest.rows).sum();
+    println!("  digests of {rows} rows: {:?}", started.elapsed());
 }
 
 /// Facts of an hour: a click for each, and now and then its conversion.

@@ -4,7 +4,8 @@
 -- micros, entities numbers within their tenant, words their codes; ids, click ids and hashes are big-endian
 -- blobs, so that their order is that of the numbers. Rows are keyed by the place of the fact that made them
 -- (partition_id, seq), so that they are appended in log order. No index here is unique: what must be unique
--- is a key, what should be unique is checked by `verify`, so that one bad row cannot stop a whole store.
+-- is a key, what should be unique is checked by `verify`, so that one bad row cannot stop a whole store. Queries
+-- name the index they need (INDEXED BY): without statistics SQLite believes that a tenant has ten rows.
 
 CREATE TABLE partition_state (
     partition_id INTEGER NOT NULL PRIMARY KEY,
@@ -69,7 +70,6 @@ CREATE INDEX conversions_by_identity ON conversions (tenant_id, identity) WHERE 
 CREATE INDEX conversions_by_click    ON conversions (tenant_id, click_id);
 CREATE INDEX conversions_by_txid     ON conversions (tenant_id, txid) WHERE txid <> '';
 CREATE INDEX conversions_by_status   ON conversions (tenant_id, status);
-CREATE INDEX conversions_by_booking  ON conversions (tenant_id, booked_at);
 
 CREATE TABLE verdicts (
     tenant_id     INTEGER NOT NULL,

@@ -10,6 +10,7 @@ use weir_engine::ports::{
 };
 
 use crate::query::{all, first};
+use crate::readers::in_one_snapshot;
 use crate::rows::{
     cap_counter, checkpoint, conversion, entity, id_bytes, int, partition, status_change,
     unique_block, verdict,
@@ -59,7 +60,7 @@ impl LedgerStore for Embedded {
         identity: Identity,
     ) -> PortFuture<'_, Result<Option<Conversion>, StoreError>> {
         let sql = format!(
-            "SELECT {} FROM conversions WHERE tenant_id = ?1 AND identity = ?2
+            "SELECT {} FROM conversions INDEXED BY conversions_by_identity WHERE tenant_id = ?1 AND identity = ?2
              ORDER BY partition_id, seq LIMIT 1",
             conversion::COLUMNS
         );
@@ -129,7 +130,10 @@ impl LedgerStore for Embedded {
         to: u64,
     ) -> PortFuture<'_, Result<JudgedRange, StoreError>> {
         let stretch = Stretch { tenant, from, to };
-        Box::pin(async move { self.readers.read(|c| stretch.judged(c)) })
+        Box::pin(async move {
+            self.readers
+                .read(|c| in_one_snapshot(c, |c| stretch.judged(c)))
+        })
     }
 }
 
@@ -140,7 +144,7 @@ pub(crate) fn conversion_of(
     id: ConversionId,
 ) -> Result<Option<Conversion>, StoreError> {
     let sql = format!(
-        "SELECT {} FROM conversions WHERE tenant_id = ?1 AND conversion_id = ?2",
+        "SELECT {} FROM conversions INDEXED BY conversions_by_id WHERE tenant_id = ?1 AND conversion_id = ?2",
         conversion::COLUMNS
     );
     first(connection, &sql, (tenant.0, id_bytes(id)), conversion::read)

@@ -28,7 +28,7 @@ impl Readers {
         }
     }
 
-    /// Reads with a connection of the pool, in one snapshot.
+    /// Reads with a connection of the pool. One statement sees one commit; several need [`in_one_snapshot`].
     pub fn read<T>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError>,
@@ -38,7 +38,7 @@ impl Readers {
             Some(connection) => connection,
             None => open_reader(&self.path).map_err(unavailable)?,
         };
-        let result = in_one_snapshot(&connection, read);
+        let result = read(&connection);
         let mut idle = self.idle();
         if idle.len() < KEPT {
             idle.push(connection);

@@ -1,7 +1,8 @@
 //! The derived tables: everything that a replay of the log must give again, byte for byte.
 //!
 //! This is the one list of them. Left out are columns and rows that depend on how the log was cut into windows
-//! or on who owned it, and not on what it says: epochs, times of watermarks, sums that came to nothing, and
+//! or on who owned it, and not on what it says: epochs, times of watermarks, sums that came to nothing, counters of
+//! closed periods (of each cap the judge keeps two, so in one long window the older ones are never written), and
 //! checkpoints, which are a cache.
 
 use crate::rows::{
@@ -65,11 +66,13 @@ pub const DERIVED: [Table; 10] = [
         only: "gross_click <> 0 OR invalid_click <> 0 OR unique_click <> 0 OR cost <> 0 OR pending_cv <> 0 \
                OR approved_cv <> 0 OR rejected_cv <> 0 OR payout <> 0 OR revenue <> 0",
     },
-    whole(
-        "cap_counters",
-        cap_counter::COLUMNS,
-        "tenant_id, cap, period_from",
-    ),
+    Table {
+        name: "cap_counters",
+        columns: cap_counter::COLUMNS,
+        key: "tenant_id, cap, period_from",
+        only: "(SELECT count(*) FROM cap_counters AS later WHERE later.tenant_id = cap_counters.tenant_id \
+               AND later.cap = cap_counters.cap AND later.period_from > cap_counters.period_from) < 2",
+    },
     whole(
         "unique_blocks",
         unique_block::COLUMNS,

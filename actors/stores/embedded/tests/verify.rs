@@ -252,11 +252,19 @@ fn a_changed_row_changes_the_digest_of_its_table_alone() {
 }
 
 #[test]
-fn epochs_and_sums_that_came_to_nothing_are_in_no_digest() {
+fn what_depends_on_owners_and_windows_is_in_no_digest() {
     let store = filled();
+    let outside = Connection::open(store.path()).expect("opened");
+    let counter = "INSERT INTO cap_counters (tenant_id, cap, period_from, used) VALUES (7, x'0000000000000001', ";
+    outside
+        .execute_batch(&format!("{counter} 2, 20); {counter} 3, 30)"))
+        .expect("executed");
     let before = digests(&store);
     block_on(Owner::claim(&*store, TENANT));
-    let outside = Connection::open(store.path()).expect("opened");
+    // Of each cap the two newest periods count.
+    outside
+        .execute_batch(&format!("{counter} 1, 10)"))
+        .expect("executed");
     outside
         .execute_batch(
             "INSERT INTO rollups SELECT tenant_id, basis, bucket + 9, is_test, campaign, flow, arm, offer, affiliate,
@@ -264,4 +272,11 @@ fn epochs_and_sums_that_came_to_nothing_are_in_no_digest() {
         )
         .expect("executed");
     assert_eq!(digests(&store), before);
+    outside
+        .execute(
+            "UPDATE cap_counters SET used = 21 WHERE period_from = 2",
+            [],
+        )
+        .expect("executed");
+    assert_ne!(digests(&store), before);
 }

@@ -97,7 +97,8 @@ pub fn load(
 /// `WEIR_SECTION__KEY` as `section.key`.
 fn key_of_variable(name: &str) -> Option<String> {
     let rest = name.strip_prefix("WEIR_")?;
-    rest.contains("__").then(|| rest.to_ascii_lowercase().replace("__", "."))
+    rest.contains("__")
+        .then(|| rest.to_ascii_lowercase().replace("__", "."))
 }
 
 /// A value as its TOML type, else as text.
@@ -114,17 +115,22 @@ fn keys_of_file(file: &Path) -> Result<BTreeMap<String, Value>, LoadError> {
     let config = Config::builder()
         .add_source(File::from(file).format(FileFormat::Toml))
         .build();
-    let sections: Map<String, Value> = config
-        .and_then(Config::try_deserialize)
-        .map_err(|source| LoadError::File {
-            file: file.to_owned(),
-            source: Box::new(source),
-        })?;
+    let sections: Map<String, Value> =
+        config
+            .and_then(Config::try_deserialize)
+            .map_err(|source| LoadError::File {
+                file: file.to_owned(),
+                source: Box::new(source),
+            })?;
     let mut keys = BTreeMap::new();
     for (section, value) in sections {
         match value.clone().into_table() {
             Ok(table) => {
-                keys.extend(table.into_iter().map(|(key, v)| (format!("{section}.{key}"), v)));
+                keys.extend(
+                    table
+                        .into_iter()
+                        .map(|(key, v)| (format!("{section}.{key}"), v)),
+                );
             }
             Err(_) => drop(keys.insert(section, value)),
         }
@@ -134,8 +140,7 @@ fn keys_of_file(file: &Path) -> Result<BTreeMap<String, Value>, LoadError> {
 
 fn merge(given: BTreeMap<String, Given>) -> Result<Loaded, LoadError> {
     let known = known_keys();
-    let mut builder =
-        Config::builder().add_source(File::from_str(TEMPLATE, FileFormat::Toml));
+    let mut builder = Config::builder().add_source(File::from_str(TEMPLATE, FileFormat::Toml));
     let mut origins = BTreeMap::new();
     for (key, one) in given {
         if !known.contains(&key) {
@@ -147,7 +152,9 @@ fn merge(given: BTreeMap<String, Given>) -> Result<Loaded, LoadError> {
             .map_err(|e| wrong(&key, &e.to_string(), &one.origin))?;
         origins.insert(key, one.origin);
     }
-    let config = builder.build().map_err(|e| wrong("settings", &e.to_string(), &Origin::Default))?;
+    let config = builder
+        .build()
+        .map_err(|e| wrong("settings", &e.to_string(), &Origin::Default))?;
     let settings = serde_path_to_error::deserialize(config).map_err(|error| {
         let key = error.path().to_string();
         let origin = origins.get(&key).cloned().unwrap_or(Origin::Default);
@@ -218,7 +225,9 @@ mod tests {
     use super::*;
 
     fn with(variables: &[(&str, &str)]) -> Result<Loaded, LoadError> {
-        let environment = variables.iter().map(|(k, v)| (k.to_string(), v.to_string()));
+        let environment = variables
+            .iter()
+            .map(|(k, v)| (k.to_string(), v.to_string()));
         load(None, environment, BTreeMap::new())
     }
 
@@ -227,7 +236,10 @@ mod tests {
         let loaded = with(&[]).unwrap();
         assert_eq!(loaded.settings, Settings::default());
         assert_eq!(loaded.settings.journal.durability, Durability::Fsync);
-        assert_eq!(loaded.settings.journal.retention, Retention::Word(RetentionWord::Off));
+        assert_eq!(
+            loaded.settings.journal.retention,
+            Retention::Word(RetentionWord::Off)
+        );
         assert!(loaded.origins.is_empty());
     }
 
@@ -236,18 +248,31 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("weir.toml");
         std::fs::write(&file, "[journal]\nretention = 90\n[edge]\nmax_per_ip = 1\n").unwrap();
-        let environment = [("WEIR_EDGE__MAX_PER_IP".to_owned(), "2".to_owned()), ("PATH".to_owned(), "x".to_owned())];
+        let environment = [
+            ("WEIR_EDGE__MAX_PER_IP".to_owned(), "2".to_owned()),
+            ("PATH".to_owned(), "x".to_owned()),
+        ];
         let flags = BTreeMap::from([("listen.traffic_port".to_owned(), "0".to_owned())]);
         let loaded = load(Some(&file), environment.into_iter(), flags).unwrap();
         assert_eq!(loaded.settings.journal.retention, Retention::Days(90));
-        assert_eq!((loaded.settings.edge.max_per_ip, loaded.settings.listen.traffic_port), (2, 0));
+        assert_eq!(
+            (
+                loaded.settings.edge.max_per_ip,
+                loaded.settings.listen.traffic_port
+            ),
+            (2, 0)
+        );
         assert_eq!(loaded.origins["listen.traffic_port"], Origin::Flag);
     }
 
     #[test]
     fn a_mistake_is_named_with_its_place_and_what_was_meant() {
         let cases = [
-            ("WEIR_JOURNAL__DURABILTY", "os", "did you mean journal.durability?"),
+            (
+                "WEIR_JOURNAL__DURABILTY",
+                "os",
+                "did you mean journal.durability?",
+            ),
             ("WEIR_JOURNAL__DURABILITY", "never", "journal.durability"),
             ("WEIR_EDGE__MAX_PER_IP", "many", "edge.max_per_ip"),
             ("WEIR_JOURNAL__MAX_BYTES", "much", "not a size"),

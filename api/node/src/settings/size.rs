@@ -77,7 +77,12 @@ mod tests {
 
     #[test]
     fn sizes_are_read_and_written_as_people_do() {
-        for (text, bytes) in [("64 GiB", 64 << 30), ("500MB", 500_000_000), ("7", 7), ("0 B", 0)] {
+        for (text, bytes) in [
+            ("64 GiB", 64 << 30),
+            ("500MB", 500_000_000),
+            ("7", 7),
+            ("0 B", 0),
+        ] {
             assert_eq!(text.parse(), Ok(ByteSize(bytes)), "{text}");
         }
         assert_eq!(ByteSize(64 << 30).to_string(), "64 GiB");

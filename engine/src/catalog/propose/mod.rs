@@ -70,3 +70,27 @@ pub struct Proposed {
     /// The facts to write, in order; none when nothing is different.
     pub changes: Vec<Change>,
 }
+/// What an entity should be.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Draft {
+    /// A change that was checked elsewhere.
+    Checked(Change),
+}
+
+/// Checks a proposal.
+///
+/// # Errors
+/// [`Refusal`].
+pub fn propose(
+    _tenant: TenantId,
+    _catalog: &Catalog,
+    proposal: &Proposal,
+    _draw: u128,
+) -> Result<Proposed, Refusal> {
+    let Draft::Checked(change) = &proposal.draft;
+    Ok(Proposed {
+        key: change.key,
+        version: change.version,
+        changes: vec![change.clone()],
+    })
+}

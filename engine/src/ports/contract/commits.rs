@@ -116,6 +116,7 @@ pub async fn a_commit_of_two_partitions_is_all_or_nothing<S: LedgerStore + Repor
         from: 0,
         to: 9,
         epoch,
+        refold_from: None,
     };
     let mut window = owner.take_window();
     window.advances.push(step(claimed[0].epoch + 1));

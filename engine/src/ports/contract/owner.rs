@@ -262,6 +262,7 @@ impl Owner {
             from: self.state.next_offset,
             to: self.seq,
             epoch: self.state.epoch,
+            refold_from: None,
         });
         self.state.next_offset = self.seq;
         window

@@ -2,7 +2,7 @@
 
 use super::commits::OWNED;
 use super::owner::{BEGIN, Owner, Sale, TENANT, hour};
-use crate::fact::ConversionStatus::{self, Approved, Pending, Rejected};
+use crate::fact::ConversionStatus::{Approved, Pending, Rejected};
 use crate::ids::{Position, partition_of};
 use crate::judge::{Conversion, ConversionReason};
 use crate::ledger::AccountKind;
@@ -126,86 +126,31 @@ pub async fn each_filter_of_conversions_keeps_what_it_says<S: LedgerStore + Repo
     untold.campaign = 2;
     owner.window().conversions[3] = untold;
     owner.commit(store).await;
-    let all = ConversionFilter {
-        limit: 100,
-        ..ConversionFilter::default()
-    };
-    let statuses = |of: &[ConversionStatus]| of.to_vec();
-    let cases = [
+    type Set = fn(&mut ConversionFilter, &Conversion);
+    let cases: [(Set, &[u64]); 10] = [
+        (|f, first| f.click_id = Some(first.click_id), &[0]),
+        (|f, first| f.txid = Some(first.txid.clone()), &[0]),
+        (|f, _| f.txid = Some(String::new()), &[]),
+        (|f, _| f.statuses = vec![Pending, Rejected], &[2, 1]),
+        (|f, _| f.affiliate = Some(5), &[1, 0]),
+        (|f, _| f.offer = Some(4), &[1]),
+        (|f, _| f.campaign = Some(1), &[2, 1, 0]),
+        (|f, _| f.reason = Some(ConversionReason::OverCap), &[2]),
         (
-            ConversionFilter {
-                click_id: Some(first.click_id),
-                ..all.clone()
-            },
-            vec![0],
+            |f, _| (f.from, f.to) = (Some(hour(2)), Some(hour(4))),
+            &[2, 1],
         ),
         (
-            ConversionFilter {
-                txid: Some(first.txid.clone()),
-                ..all.clone()
-            },
-            vec![0],
-        ),
-        (
-            ConversionFilter {
-                txid: Some(String::new()),
-                ..all.clone()
-            },
-            vec![],
-        ),
-        (
-            ConversionFilter {
-                statuses: statuses(&[Pending, Rejected]),
-                ..all.clone()
-            },
-            vec![2, 1],
-        ),
-        (
-            ConversionFilter {
-                affiliate: Some(5),
-                ..all.clone()
-            },
-            vec![1, 0],
-        ),
-        (
-            ConversionFilter {
-                offer: Some(4),
-                ..all.clone()
-            },
-            vec![1],
-        ),
-        (
-            ConversionFilter {
-                campaign: Some(1),
-                ..all.clone()
-            },
-            vec![2, 1, 0],
-        ),
-        (
-            ConversionFilter {
-                reason: Some(ConversionReason::OverCap),
-                ..all.clone()
-            },
-            vec![2],
-        ),
-        (
-            ConversionFilter {
-                from: Some(hour(2)),
-                to: Some(hour(4)),
-                ..all.clone()
-            },
-            vec![2, 1],
-        ),
-        (
-            ConversionFilter {
-                affiliate: Some(5),
-                statuses: statuses(&[Approved]),
-                ..all
-            },
-            vec![0],
+            |f, _| (f.affiliate, f.statuses) = (Some(5), vec![Approved]),
+            &[0],
         ),
     ];
-    for (filter, expect) in cases {
+    for (set, expect) in cases {
+        let mut filter = ConversionFilter {
+            limit: 100,
+            ..ConversionFilter::default()
+        };
+        set(&mut filter, &first);
         assert_eq!(seqs(store, filter.clone()).await, expect, "{filter:?}");
     }
 }

@@ -7,4 +7,4 @@ WITH named (tenant_id, conversion_id, what) AS (
 )
 SELECT n.tenant_id, format('%s names conversion %s', n.what, hex(n.conversion_id))
 FROM named AS n WHERE NOT EXISTS (
-    SELECT 1 FROM conversions AS c WHERE c.tenant_id = n.tenant_id AND c.conversion_id = n.conversion_id)
+    SELECT 1 FROM conversions AS c INDEXED BY conversions_by_id WHERE c.tenant_id = n.tenant_id AND c.conversion_id = n.conversion_id)

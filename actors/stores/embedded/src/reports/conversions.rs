@@ -5,7 +5,7 @@ use rusqlite::{Connection, params_from_iter};
 use weir_engine::fact::ConversionStatus;
 use weir_engine::ids::{ConversionId, Position, TenantId};
 use weir_engine::judge::{Conversion, ConversionReason};
-use weir_engine::ports::{ConversionFilter, ConversionHistory, StatusEvent, StoreError};
+use weir_engine::ports::{ConversionFilter, ConversionHistory, StatusEvent, StatusRow, StoreError};
 
 use super::list as numbers;
 use crate::ledger::conversion_of;
@@ -23,8 +23,9 @@ pub fn list(
     let is_backwards = filter.before.is_some() && filter.after.is_none();
     let order = if is_backwards { "ASC" } else { "DESC" };
     let sql = format!(
-        "SELECT {} FROM conversions WHERE {} ORDER BY partition_id {order}, seq {order} LIMIT {}",
+        "SELECT {} FROM conversions {} WHERE {} ORDER BY partition_id {order}, seq {order} LIMIT {}",
         conversion::COLUMNS,
+        index_for(filter),
         wanted.conditions.join(" AND "),
         filter.limit
     );
@@ -34,6 +35,20 @@ pub fn list(
         found.reverse();
     }
     Ok(found)
+}
+
+/// The index that leads to the wanted rows in their order; without one, rows are passed from the newest on until
+/// enough of them are found.
+fn index_for(filter: &ConversionFilter) -> &'static str {
+    if filter.click_id.is_some() {
+        "INDEXED BY conversions_by_click"
+    } else if filter.txid.is_some() {
+        "INDEXED BY conversions_by_txid"
+    } else if filter.statuses.len() == 1 {
+        "INDEXED BY conversions_by_status"
+    } else {
+        ""
+    }
 }
 
 /// Conditions with their values, in order.
@@ -119,8 +134,8 @@ pub fn history(
     let of = (tenant.0, id_bytes(id));
     let sql = |table: &str, columns: &str| {
         format!(
-            "SELECT {columns} FROM {table} WHERE tenant_id = ?1 AND conversion_id = ?2
-             ORDER BY partition_id, seq"
+            "SELECT {columns} FROM {table} INDEXED BY {table}_by_conversion
+             WHERE tenant_id = ?1 AND conversion_id = ?2 ORDER BY partition_id, seq"
         )
     };
     let verdicts = all(
@@ -135,18 +150,19 @@ pub fn history(
     Ok(Some(ConversionHistory {
         conversion,
         verdicts,
-        changes: changes
-            .into_iter()
-            .map(|row| StatusEvent {
-                position: row.position,
-                at: row.at,
-                from: row.from,
-                to: row.to,
-                reason: row.reason,
-                note: row.note,
-                by: row.by,
-            })
-            .collect(),
+        changes: changes.into_iter().map(event).collect(),
         transfers: all(connection, &transfers, of, transfer::read)?,
     }))
+}
+
+fn event(row: StatusRow) -> StatusEvent {
+    StatusEvent {
+        position: row.position,
+        at: row.at,
+        from: row.from,
+        to: row.to,
+        reason: row.reason,
+        note: row.note,
+        by: row.by,
+    }
 }

@@ -73,7 +73,7 @@ impl ReportStore for Embedded {
         received_id: ReceivedId,
     ) -> PortFuture<'_, Result<Option<VerdictRow>, StoreError>> {
         let sql = format!(
-            "SELECT {} FROM verdicts WHERE tenant_id = ?1 AND received_id = ?2",
+            "SELECT {} FROM verdicts INDEXED BY verdicts_by_received_id WHERE tenant_id = ?1 AND received_id = ?2",
             verdict::COLUMNS
         );
         let sought = (tenant.0, *received_id.as_bytes());

@@ -1,0 +1,313 @@
+//! A world for tests of the actors: a real journal and a real store in a folder of their own, facts written
+//! straight into the log, time that the test tells.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+use weir_actors::{Clock, Mesh, Options, Ports, replay};
+use weir_embedded::{Embedded, Snapshot, TableDigest};
+use weir_engine::catalog::{Change, EntityKey, EntityKind};
+use weir_engine::click_id::{ClickId, ClickKey, EPOCH_MS, Parts};
+use weir_engine::fact::{
+    AuthKind, ClickCore, ClickDetail, ClickOutcome, ClickReason, ConversionReceived, Kind, Sent,
+};
+use weir_engine::ids::{AdvertiserId, ArmId, OfferId, Position, TenantId, UnixMs};
+use weir_engine::ports::{Append, ClickLookup, Found, LedgerStore, LookupError, PortFuture};
+use weir_engine::record::Record;
+use weir_journal::{Cursors, Journal, StoredLog};
+
+pub const ADVERTISER: u32 = 1;
+pub const AFFILIATE: u32 = 2;
+pub const OFFER: u32 = 3;
+pub const CAMPAIGN: u32 = 4;
+pub const ARM: u32 = 5;
+const KEY: ClickKey = ClickKey([7; 16]);
+
+/// Clicks of a log that nobody writes.
+struct Clicks(StoredLog);
+
+impl ClickLookup for Clicks {
+    fn find(&self, click_id: ClickId) -> PortFuture<'_, Result<Found, LookupError>> {
+        let found = self
+            .0
+            .find_now(click_id)
+            .map_err(|e| LookupError(Box::new(e)));
+        Box::pin(std::future::ready(found))
+    }
+}
+
+pub struct World {
+    folder: tempfile::TempDir,
+    now: Arc<AtomicU64>,
+    minted: u64,
+    running: Option<Running>,
+}
+
+struct Running {
+    mesh: Mesh,
+    journal: Journal,
+    store: Arc<Embedded>,
+}
+
+impl World {
+    /// A world with nothing in it, started.
+    pub async fn new(options: Options) -> Self {
+        let mut world = Self {
+            folder: tempfile::tempdir().unwrap(),
+            now: Arc::new(AtomicU64::new(EPOCH_MS + 1_000_000)),
+            minted: 0,
+            running: None,
+        };
+        world.start(options).await;
+        world
+    }
+
+    /// Starts journal, store and actors on the folder.
+    pub async fn start(&mut self, options: Options) {
+        let store = Arc::new(Embedded::open(self.folder.path().join("state.db")).unwrap());
+        let mut must_reach = Cursors::START;
+        for partition in store.offsets().await.unwrap() {
+            must_reach.0[usize::from(partition.partition)] = partition.next_offset;
+        }
+        let journal = Journal::open(
+            self.folder.path(),
+            &weir_journal::Options {
+                segment_bytes: 1 << 20,
+                must_reach,
+                ..weir_journal::Options::default()
+            },
+        )
+        .unwrap();
+        let now = Arc::clone(&self.now);
+        let ports = Ports {
+            journal: journal.clone(),
+            lane: journal.shared_lane(),
+            clicks: Arc::new(journal.clone()),
+            ledger: Arc::clone(&store) as _,
+            catalog: Arc::clone(&store) as _,
+            clock: Clock::from(move || UnixMs(now.load(Ordering::Relaxed))),
+        };
+        let mesh = Mesh::start(ports, options).await.unwrap();
+        let at_head = tokio::time::timeout(Duration::from_secs(20), mesh.at_head());
+        at_head.await.expect("the head is reached in time");
+        self.running = Some(Running {
+            mesh,
+            journal,
+            store,
+        });
+    }
+
+    /// Stops everything in order.
+    pub async fn stop(&mut self) {
+        let running = self.running.take().unwrap();
+        assert!(running.mesh.drain(Duration::from_secs(20)).await, "drained");
+        running.journal.close().unwrap();
+    }
+
+    /// Drops everything without a word, as a crash does but for the process.
+    pub async fn crash(&mut self) {
+        let running = self.running.take().unwrap();
+        running.mesh.kill().await;
+        running.journal.close().unwrap();
+    }
+
+    /// Folds the log of a stopped world from its start, `batch` facts a transaction, and gives the digests.
+    pub async fn replayed(&self, batch: usize) -> Vec<TableDigest> {
+        let log = StoredLog::open(self.folder.path()).unwrap();
+        let file = self.folder.path().join(format!("replay-{batch}.db"));
+        let store = Embedded::open(&file).unwrap();
+        let clicks = Clicks(StoredLog::open(self.folder.path()).unwrap());
+        let reader = log.read_from(Cursors::START).unwrap();
+        let replayed = replay(reader, log.end(), &clicks, &store, batch, |_| {})
+            .await
+            .unwrap();
+        assert_eq!(replayed.facts, log.end().total());
+        Snapshot::open(&file).unwrap().digests().unwrap()
+    }
+
+    /// The digests of the live store.
+    pub fn digests(&self) -> Vec<TableDigest> {
+        let snapshot = Snapshot::open(&self.folder.path().join("state.db")).unwrap();
+        assert_eq!(snapshot.violations().unwrap(), []);
+        snapshot.digests().unwrap()
+    }
+
+    pub fn mesh(&self) -> &Mesh {
+        &self.running.as_ref().unwrap().mesh
+    }
+
+    pub fn store(&self) -> &Arc<Embedded> {
+        &self.running.as_ref().unwrap().store
+    }
+
+    pub fn now(&self) -> UnixMs {
+        UnixMs(self.now.load(Ordering::Relaxed))
+    }
+
+    pub fn pass(&self, ms: u64) {
+        self.now.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    pub async fn append(
+        &self,
+        tenant: TenantId,
+        kind: Kind,
+        open: &[u8],
+        id: Option<ClickId>,
+    ) -> Position {
+        let lane = self.running.as_ref().unwrap().journal.shared_lane();
+        let record = Record {
+            tenant,
+            at: self.now(),
+            kind: kind.code(),
+            version: 1,
+            click_id: id,
+            open,
+            private_key: 0,
+            private: &[],
+            texts: ["", ""],
+        };
+        lane.append(&record).await.unwrap()
+    }
+
+    /// Waits until the fact at `position` is stored.
+    pub async fn stored(&self, position: Position) {
+        let wait = self.mesh().progress().wait_for(position);
+        tokio::time::timeout(Duration::from_secs(20), wait)
+            .await
+            .expect("stored in time");
+    }
+
+    async fn configure(
+        &self,
+        tenant: TenantId,
+        kind: EntityKind,
+        number: u32,
+        version: u32,
+        body: serde_json::Value,
+    ) -> Position {
+        let change = Change {
+            key: EntityKey::one(kind, number),
+            version,
+            by: "test".to_owned(),
+            body,
+        };
+        let mut open = Vec::new();
+        change.write(&mut open);
+        self.append(tenant, Kind::ConfigChanged, &open, None).await
+    }
+
+    /// Writes a tenant with an advertiser, an affiliate, an offer with `caps` and a campaign.
+    pub async fn tenant(&self, tenant: TenantId, caps: serde_json::Value) -> Position {
+        let (advertiser, offer) = (
+            AdvertiserId::new(tenant, ADVERTISER),
+            OfferId::new(tenant, OFFER),
+        );
+        let settings = json!({"name": "T", "currency": "USD", "timezone": "UTC"});
+        self.configure(tenant, EntityKind::Tenant, 0, 1, settings)
+            .await;
+        let body = json!({"name": "A", "postback_auth": "token", "txid_scope": "advertiser", "token_version": 1});
+        self.configure(tenant, EntityKind::Advertiser, ADVERTISER, 1, body)
+            .await;
+        let body = json!({"name": "P", "status": "approved"});
+        self.configure(tenant, EntityKind::Affiliate, AFFILIATE, 1, body)
+            .await;
+        let body = json!({"name": "O", "advertiser_id": advertiser, "url": "https://shop.example/?c={click_id}",
+            "currency": "USD", "payout": {"type": "cpa", "amount": "10.00"}, "revenue": {"type": "rpa", "amount": "15.00"},
+            "status": "active", "visibility": "public", "lookback_hours": 720, "repeat": "by_txid", "link_campaign": 0, "caps": caps});
+        self.configure(tenant, EntityKind::Offer, OFFER, 1, body)
+            .await;
+        let arm = json!({"id": ArmId::new(tenant, ARM), "offer_id": offer});
+        let body = json!({"name": "C", "kind": "campaign", "link": format!("link{}", tenant.0),
+            "distribution": {"mode": "fixed"}, "arms": [arm]});
+        self.configure(tenant, EntityKind::Campaign, CAMPAIGN, 1, body)
+            .await
+    }
+
+    /// Writes a valid click of visitor `visitor` in campaign `campaign`.
+    pub async fn click(
+        &mut self,
+        tenant: TenantId,
+        campaign: u32,
+        visitor: u64,
+    ) -> (ClickId, Position) {
+        self.minted += 1;
+        let parts = Parts {
+            key_number: 0,
+            tenant: tenant.0,
+            ms: self.now().0 - EPOCH_MS,
+            node: 0,
+            sequence: (self.minted & 0xffff) as u16,
+        };
+        let click_id = ClickId::mint(parts, &KEY);
+        let core = ClickCore {
+            tenant,
+            at: self.now(),
+            click_id,
+            campaign,
+            flow: None,
+            wanted_offer: Some(OFFER),
+            sent: Some(Sent {
+                offer: OFFER,
+                offer_version: 1,
+                arm: ARM,
+            }),
+            affiliate: Some(AFFILIATE),
+            visitor: [visitor, visitor ^ 1],
+            country: *b"DE",
+            device: 1,
+            bot: None,
+            propensity: 1.0,
+            policy_version: 0,
+            config_version: 5,
+            cost: None,
+            is_test: false,
+            outcome: ClickOutcome::Redirected,
+            reason: ClickReason::None,
+        };
+        let mut open = Vec::new();
+        core.write(&ClickDetail::default(), &mut open);
+        let position = self
+            .append(tenant, Kind::Clicked, &open, Some(click_id))
+            .await;
+        (click_id, position)
+    }
+
+    /// Writes a received conversion of a click.
+    pub async fn convert(
+        &mut self,
+        tenant: TenantId,
+        click_id: ClickId,
+        txid: &str,
+    ) -> (ClickId, Position) {
+        self.minted += 1;
+        let parts = Parts {
+            key_number: 0,
+            tenant: tenant.0,
+            ms: self.now().0 - EPOCH_MS,
+            node: 1,
+            sequence: (self.minted & 0xffff) as u16,
+        };
+        let received = ConversionReceived {
+            received_id: ClickId::mint(parts, &KEY),
+            advertiser: Some(ADVERTISER),
+            click_id: Some(click_id),
+            auth: AuthKind::Token,
+            occurred_at: None,
+            event: String::new(),
+            txid: txid.to_owned(),
+            amount: String::new(),
+            currency: String::new(),
+            status: String::new(),
+            warnings: Vec::new(),
+        };
+        let mut open = Vec::new();
+        received.write(&mut open);
+        let position = self
+            .append(tenant, Kind::ConversionReceived, &open, None)
+            .await;
+        (received.received_id, position)
+    }
+}

@@ -1,0 +1,235 @@
+//! A server: everything started in order, stopped in the reverse order.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use weir_actors::{Clock, Mesh, Options, Ports};
+use weir_api::edge::{self, Edge, EdgeHandle, EdgeOptions, OnUnavailable};
+use weir_embedded::Embedded;
+use weir_engine::click_id::EPOCH_MS;
+use weir_engine::ids::{PARTITIONS, UnixMs};
+use weir_engine::ports::{LedgerStore, ReportStore};
+use weir_engine::secrets::MasterSecret;
+use weir_journal::{Cursors, Journal};
+
+use crate::data_folder::DataFolder;
+use crate::ready::{Backends, Ready};
+use crate::settings::{self, Durability, OnJournalUnavailable, Settings};
+use crate::{logging, visitors};
+
+/// Threads of actors, stores and the admin API.
+const WORKERS: usize = 2;
+
+/// A running server.
+pub struct Server {
+    pub mesh: Mesh,
+    pub journal: Journal,
+    pub secrets: MasterSecret,
+    pub ready: Ready,
+    edge: EdgeHandle,
+}
+
+/// Serves until told to stop.
+///
+/// # Errors
+/// Something could not be started.
+pub fn run(settings: &Settings, ready_file: Option<&Path>) -> anyhow::Result<ExitCode> {
+    logging::start(&settings.log)?;
+    let runtime = runtime()?;
+    let server = runtime.block_on(start(settings))?;
+    if let Some(file) = ready_file {
+        server
+            .ready
+            .write(file)
+            .with_context(|| format!("ready file {}", file.display()))?;
+    }
+    eprintln!("{}", server.ready.banner());
+    runtime.block_on(stop_signal());
+    stop(&runtime, server, settings);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The runtime of actors, stores and the admin API.
+///
+/// # Errors
+/// No thread can be made.
+pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .thread_name("actors")
+        .enable_all()
+        .build()
+        .context("runtime")
+}
+
+/// Starts everything.
+///
+/// # Errors
+/// Something could not be started.
+pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
+    let folder = DataFolder::create(&settings.node.data)?;
+    let secrets = MasterSecret::new(folder.master_secret()?);
+    // Two slow loads, side by side.
+    let database = settings.geo.database.clone();
+    let countries = tokio::task::spawn_blocking(move || visitors::countries(&database));
+    let agents = tokio::task::spawn_blocking(visitors::agents);
+    let store = Arc::new(Embedded::open(folder.store()).context("store")?);
+    let journal = open_journal(settings, &folder, store.as_ref()).await?;
+    let clicks = Arc::new(journal.clone());
+    let ports = Ports {
+        lane: journal.shared_lane(),
+        journal: journal.clone(),
+        clicks: Arc::clone(&clicks) as _,
+        ledger: Arc::clone(&store) as _,
+        catalog: Arc::clone(&store) as _,
+        clock: Clock::system(),
+    };
+    let mesh = Mesh::start(ports, Options::default())
+        .await
+        .map_err(|e| anyhow::anyhow!("actors: {e}"))?;
+    let listeners = edge::bind(traffic_address(settings), edge_threads(settings))?;
+    let traffic = format!("http://{}", shown(listeners[0].local_addr()?));
+    let public_url = match settings.node.public_url.as_str() {
+        "" => traffic.clone(),
+        url => url.trim_end_matches('/').to_owned(),
+    };
+    let edge = Edge {
+        options: Arc::new(edge_options(settings, &journal, public_url)),
+        mesh: mesh.clone(),
+        secrets: secrets.clone(),
+        agents: Arc::new(agents.await??),
+        countries: Arc::new(countries.await??),
+        clicks,
+        reports: store as Arc<dyn ReportStore>,
+        clock: Clock::system(),
+    };
+    let patience = Duration::from_millis(settings.shutdown.timeout_ms / 2);
+    let edge = edge::serve(&edge, listeners, || journal.lane(), patience)?;
+    Ok(Server {
+        ready: ready(settings, &folder, traffic),
+        mesh,
+        journal,
+        secrets,
+        edge,
+    })
+}
+
+async fn open_journal(
+    settings: &Settings,
+    folder: &DataFolder,
+    store: &Embedded,
+) -> anyhow::Result<Journal> {
+    let mut must_reach = [0; PARTITIONS as usize];
+    for partition in store.offsets().await.context("store")? {
+        must_reach[usize::from(partition.partition)] = partition.next_offset;
+    }
+    let options = weir_journal::Options {
+        durability: match settings.journal.durability {
+            Durability::Fsync => weir_journal::Durability::Fsync,
+            Durability::Os => weir_journal::Durability::Os,
+        },
+        max_bytes: settings.journal.max_bytes.0,
+        must_reach: Cursors(must_reach),
+        ..weir_journal::Options::default()
+    };
+    Ok(Journal::open(folder.path(), &options)?)
+}
+
+fn traffic_address(settings: &Settings) -> SocketAddr {
+    SocketAddr::new(settings.listen.host, settings.listen.traffic_port)
+}
+
+fn edge_threads(settings: &Settings) -> usize {
+    match settings.listen.edge_threads {
+        0 => std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(64),
+        threads => threads.min(64),
+    }
+}
+
+fn edge_options(settings: &Settings, journal: &Journal, public_url: String) -> EdgeOptions {
+    EdgeOptions {
+        node: settings.node.id,
+        on_unavailable: match settings.edge.on_journal_unavailable {
+            OnJournalUnavailable::Refuse => OnUnavailable::Refuse,
+            OnJournalUnavailable::Redirect => OnUnavailable::Redirect,
+        },
+        trusted_proxies: settings.edge.trusted_proxies.clone(),
+        max_per_ip: settings.edge.max_per_ip,
+        max_connections: settings.edge.max_connections,
+        verdict_deadline: Duration::from_millis(settings.edge.verdict_deadline_ms),
+        public_url,
+        ids_after: UnixMs(journal.greatest_id_ms().max(EPOCH_MS)),
+    }
+}
+
+/// An address as somebody on this machine would open it.
+fn shown(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.into(), address.port())
+    } else {
+        address
+    }
+}
+
+fn ready(settings: &Settings, folder: &DataFolder, traffic: String) -> Ready {
+    Ready {
+        version: env!("CARGO_PKG_VERSION"),
+        pid: std::process::id(),
+        data: folder.path().display().to_string(),
+        traffic,
+        admin: String::new(),
+        ops: String::new(),
+        backends: Backends {
+            state: "embedded",
+            cache: "memory",
+            search: "none",
+            journal: "local",
+            durability: match settings.journal.durability {
+                settings::Durability::Fsync => "fsync",
+                settings::Durability::Os => "os",
+            },
+        },
+        traffic_tls: None,
+        tls_ca: None,
+        demo: None,
+    }
+}
+
+/// Waits for SIGTERM or SIGINT.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        tracing::error!("signals cannot be received; stop this process by SIGKILL");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+}
+
+/// Stops everything: the edge first, then the actors, then the log. A second signal ends at once.
+pub fn stop(runtime: &tokio::runtime::Runtime, server: Server, settings: &Settings) {
+    runtime.spawn(async {
+        stop_signal().await;
+        std::process::exit(130);
+    });
+    server.edge.stop();
+    let patience = Duration::from_millis(settings.shutdown.timeout_ms / 2);
+    if !runtime.block_on(server.mesh.drain(patience)) {
+        tracing::warn!("not everything was stored in time; the next start reads the rest");
+    }
+    if server.journal.close().is_err() {
+        tracing::error!("the journal had stopped before");
+    }
+}

@@ -1,0 +1,323 @@
+//! A click: `GET /c/{link}`.
+//!
+//! The walk: link → visitor → decision → fact → journal → answer.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use hyper::{HeaderMap, Method, StatusCode};
+use weir_actors::Route;
+use weir_engine::caps::Permit;
+use weir_engine::click_id::ClickId;
+use weir_engine::fact::ClickOutcome;
+use weir_engine::ids::UnixMs;
+use weir_engine::policy;
+use weir_engine::ports::{Append, AppendError};
+use weir_engine::routing::{
+    CampaignSnapshot, ClickRequest, ClickTexts, Decided, Decision, DestinationValues, Silent,
+    Subject, TenantSnapshot, decide, destination, facts,
+};
+use weir_engine::visitor::{Hints, Language, Visitor, truncate};
+
+use super::address;
+use super::core::{Core, OnUnavailable};
+use super::params::ClickParams;
+use super::respond::{self, Answer, X_WEIR_CLICK};
+use super::telemetry;
+
+/// Longest user agent and referrer kept, in bytes.
+const MAX_TEXT: usize = 1_024;
+
+/// Who clicked, as the request (or the tracking API) says.
+pub(super) struct Person<'a> {
+    pub(super) address: IpAddr,
+    pub(super) user_agent: &'a str,
+    pub(super) hints: Hints<'a>,
+    pub(super) referrer: &'a str,
+    pub(super) language: &'a str,
+}
+
+impl<'a> Person<'a> {
+    /// The person behind a request.
+    pub(super) fn of_request(address: IpAddr, headers: &'a HeaderMap) -> Self {
+        let text = |name: &str| {
+            let value = headers
+                .get(name)
+                .and_then(|v| v.to_str().ok())
+                .unwrap_or("");
+            &value[..value.floor_char_boundary(MAX_TEXT)]
+        };
+        Self {
+            address,
+            user_agent: text("user-agent"),
+            hints: Hints {
+                brands: text("sec-ch-ua"),
+                mobile: text("sec-ch-ua-mobile"),
+                platform: text("sec-ch-ua-platform"),
+            },
+            referrer: text("referer"),
+            language: text("accept-language"),
+        }
+    }
+}
+
+/// A click that is in the log.
+pub(super) struct Clicked {
+    pub(super) click_id: ClickId,
+    pub(super) outcome: ClickOutcome,
+    pub(super) url: String,
+    pub(super) arm: Option<u32>,
+    pub(super) propensity: f64,
+    pub(super) referrer_policy: weir_engine::catalog::ReferrerPolicy,
+}
+
+/// Answers a request for a link.
+pub(super) async fn answer<L: Append>(
+    core: &Core<L>,
+    peer: IpAddr,
+    method: &Method,
+    headers: &HeaderMap,
+    (host, link): (&str, &str),
+    query: &str,
+) -> Answer {
+    if is_prefetch(headers) {
+        metrics::counter!(telemetry::NOT_CLICKS_TOTAL, "reason" => "prefetch").increment(1);
+        return respond::not_a_navigation();
+    }
+    let Some(route) = core.routes.find(host, link) else {
+        metrics::counter!(telemetry::NOT_CLICKS_TOTAL, "reason" => "unknown_link").increment(1);
+        return respond::not_found();
+    };
+    let Ok(params) = ClickParams::read(query) else {
+        metrics::counter!(telemetry::BAD_REQUESTS_TOTAL, "reason" => "parameters").increment(1);
+        return respond::problem(
+            StatusCode::BAD_REQUEST,
+            "bad_request",
+            "too many parameters",
+            &[],
+        );
+    };
+    let address = address::client(peer, headers, &core.edge.options.trusted_proxies);
+    let person = Person::of_request(address, headers);
+    if method == Method::HEAD {
+        metrics::counter!(telemetry::NOT_CLICKS_TOTAL, "reason" => "head").increment(1);
+        return answer_head(core, &route, &person, &params);
+    }
+    match record(core, &route, &person, &params).await {
+        Ok(clicked) => shown(clicked, params.is_test),
+        Err(Unrecorded { error, url, policy }) => unrecorded(core, error, url, policy),
+    }
+}
+
+/// Prefetches and previews of browsers say so.
+fn is_prefetch(headers: &HeaderMap) -> bool {
+    ["sec-purpose", "purpose", "x-purpose", "x-moz"]
+        .iter()
+        .any(|name| {
+            let value = headers.get(*name).map(|v| v.as_bytes());
+            value.is_some_and(|v| v.starts_with(b"prefetch") || v.starts_with(b"preview"))
+        })
+}
+
+fn shown(clicked: Clicked, is_test: bool) -> Answer {
+    let mut answer = match clicked.outcome {
+        ClickOutcome::Invalid => respond::not_found(),
+        _ => respond::redirect(clicked.url, clicked.referrer_policy),
+    };
+    if is_test {
+        let id = hyper::header::HeaderValue::from_str(&clicked.click_id.to_string());
+        id.into_iter()
+            .for_each(|id| drop(answer.headers_mut().insert(X_WEIR_CLICK, id)));
+    }
+    answer
+}
+
+fn unrecorded<L: Append>(
+    core: &Core<L>,
+    error: AppendError,
+    url: String,
+    policy: weir_engine::catalog::ReferrerPolicy,
+) -> Answer {
+    let reason = super::postback::code_of(error);
+    metrics::counter!(telemetry::SHED_TOTAL, "reason" => reason).increment(1);
+    if core.edge.options.on_unavailable == OnUnavailable::Redirect && !url.is_empty() {
+        metrics::counter!(telemetry::NOT_CLICKS_TOTAL, "reason" => "redirected_unrecorded")
+            .increment(1);
+        return respond::redirect(url, policy);
+    }
+    respond::unavailable(reason)
+}
+
+/// A click that is not in the log.
+pub(super) struct Unrecorded {
+    pub(super) error: AppendError,
+    /// Where it would have gone, without a click id.
+    pub(super) url: String,
+    pub(super) policy: weir_engine::catalog::ReferrerPolicy,
+}
+
+/// A click on its way: what the decision and the fact are made from.
+struct OnItsWay<'a> {
+    tenant: Arc<TenantSnapshot>,
+    campaign: Arc<CampaignSnapshot>,
+    now: UnixMs,
+    visitor: Visitor<'a>,
+    texts: ClickTexts<'a>,
+    aff: &'a str,
+    is_test: bool,
+}
+
+impl<'a> OnItsWay<'a> {
+    fn decide(&self, draw: u64) -> Decision<'_> {
+        let request = ClickRequest {
+            now: self.now,
+            aff: self.aff,
+            subject: Subject {
+                visitor: self.visitor,
+                affiliate: None,
+                source: self.texts.source,
+                sub: self.texts.sub,
+            },
+            draw,
+            is_test: self.is_test,
+        };
+        decide(&request, &self.tenant, &self.campaign, &mut Silent)
+    }
+
+    fn url(&self, decision: &Decision<'_>, click_id: Option<ClickId>, rand: u64) -> String {
+        let values = DestinationValues {
+            tenant: self.tenant.tenant,
+            click_id,
+            now: self.now,
+            campaign: self.campaign.number,
+            visitor: self.visitor,
+            ip: self.texts.ip,
+            user_agent: self.texts.user_agent,
+            referrer: self.texts.referrer,
+            aff_click_id: self.texts.aff_click_id,
+            source: self.texts.source,
+            sub: self.texts.sub,
+            ad_ids: self.texts.ad_ids,
+            rand,
+        };
+        let mut url = String::with_capacity(256);
+        destination(decision, &values, &mut url);
+        url
+    }
+}
+
+fn borrowed<'a, const N: usize>(values: &'a [Cow<'_, str>; N]) -> [&'a str; N] {
+    std::array::from_fn(|i| &*values[i])
+}
+
+/// Decides a click, writes its fact and waits until it is in the log.
+pub(super) async fn record<L: Append>(
+    core: &Core<L>,
+    route: &Route,
+    person: &Person<'_>,
+    params: &ClickParams<'_>,
+) -> Result<Clicked, Unrecorded> {
+    let started = Instant::now();
+    let device = core.device(person.user_agent, person.hints);
+    let sub = borrowed(&params.sub);
+    let (ad_ids, utm) = (borrowed(&params.ad_ids), borrowed(&params.utm));
+    let click = on_its_way(core, route, person, params, &device, (&sub, &ad_ids, &utm));
+    let tenant = click.tenant.tenant;
+    let keys = core.keys(tenant, click.now);
+    let click_id = core.mint(tenant, &keys.click, click.now);
+    let draw = policy::draw_of(click.campaign.seed, &click_id);
+    let mut decision = click.decide(draw);
+    let decided = Decided {
+        click_id,
+        now: click.now,
+        visitor: click.visitor,
+        hashes: keys.visitor.hashes(person.address, person.user_agent),
+        is_test: click.is_test,
+    };
+    let fact = facts(
+        &decided,
+        &click.texts,
+        &decision,
+        &click.tenant,
+        &click.campaign,
+    );
+    let appending = {
+        let mut buffer = core.facts.borrow_mut();
+        let link = &click.campaign.link;
+        let record = buffer.encode(&fact, &click.visitor, &click.texts, &decision, link);
+        core.lane.append(&record)
+    };
+    // A visitor who leaves now is recorded all the same, so permits are given back on failure only.
+    let permits = std::mem::take(&mut decision.permits);
+    if let Err(error) = appending.await {
+        permits.into_iter().for_each(Permit::put_back);
+        let url = click.url(&decision, None, draw);
+        let policy = decision.referrer_policy;
+        return Err(Unrecorded { error, url, policy });
+    }
+    metrics::counter!(telemetry::CLICKS_TOTAL, "outcome" => decision.outcome.as_str()).increment(1);
+    metrics::histogram!(telemetry::CLICK_SECONDS).record(started.elapsed());
+    Ok(Clicked {
+        click_id,
+        outcome: decision.outcome,
+        url: click.url(&decision, Some(click_id), draw),
+        arm: decision.sent.map(|s| s.arm),
+        propensity: decision.propensity,
+        referrer_policy: decision.referrer_policy,
+    })
+}
+
+fn on_its_way<'a, L: Append>(
+    core: &'a Core<L>,
+    route: &Route,
+    person: &Person<'a>,
+    params: &'a ClickParams<'_>,
+    device: &'a weir_engine::visitor::Device,
+    (sub, ad_ids, utm): (&'a [&'a str; 20], &'a [&'a str; 6], &'a [&'a str; 5]),
+) -> OnItsWay<'a> {
+    OnItsWay {
+        tenant: route.tenant.snapshot.load_full(),
+        campaign: route.campaign.load_full(),
+        now: core.edge.clock.now(),
+        visitor: Visitor {
+            place: core.edge.countries.lookup(person.address),
+            device,
+            language: Language::of_header(person.language),
+        },
+        texts: ClickTexts {
+            ip: Some(truncate(person.address)),
+            user_agent: person.user_agent,
+            referrer: person.referrer,
+            aff_click_id: &params.aff_click_id,
+            source: &params.source,
+            sub,
+            ad_ids,
+            utm,
+            cost: &params.cost,
+        },
+        aff: &params.aff,
+        is_test: params.is_test,
+    }
+}
+
+/// `HEAD`: where the link leads, with an empty click id; no click.
+fn answer_head<L: Append>(
+    core: &Core<L>,
+    route: &Route,
+    person: &Person<'_>,
+    params: &ClickParams<'_>,
+) -> Answer {
+    let device = core.device(person.user_agent, person.hints);
+    let sub = borrowed(&params.sub);
+    let (ad_ids, utm) = (borrowed(&params.ad_ids), borrowed(&params.utm));
+    let mut click = on_its_way(core, route, person, params, &device, (&sub, &ad_ids, &utm));
+    // A test takes no permits.
+    click.is_test = true;
+    let decision = click.decide(0);
+    match decision.outcome {
+        ClickOutcome::Invalid => respond::not_found(),
+        _ => respond::redirect(click.url(&decision, None, 0), decision.referrer_policy),
+    }
+}

@@ -1,0 +1,318 @@
+//! Listeners, runtimes and accept loops of the edge: one of each a core.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use weir_actors::Lane;
+
+use super::connection::{Connections, Patience, PerAddress, WatchedStream};
+use super::core::{Core, Edge};
+use super::{address, service, telemetry};
+
+/// Length of the queue of connections that wait to be accepted.
+const BACKLOG: i32 = 4_096;
+/// Buffer of a connection: URL and header block, with room to tell that they are too large.
+const MAX_BUFFER: usize = 32 << 10;
+const MAX_HEADERS: usize = 64;
+/// How long to wait when the process has no more file descriptors.
+const NO_DESCRIPTORS: Duration = Duration::from_millis(50);
+
+/// The edge could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A thread or runtime could not be made.
+    #[error("no thread for the edge")]
+    Thread(#[source] io::Error),
+}
+
+/// Listeners on one address, one a core.
+///
+/// # Errors
+/// [`ServeError::Listen`].
+pub fn bind(address: SocketAddr, cores: usize) -> Result<Vec<StdListener>, ServeError> {
+    let mut listeners = Vec::with_capacity(cores);
+    let mut address = address;
+    for _ in 0..cores.max(1) {
+        let listener = listen(address).map_err(|source| ServeError::Listen { address, source })?;
+        // With port 0 the first listener finds a free port, and the others share it.
+        address = listener
+            .local_addr()
+            .map_err(|source| ServeError::Listen { address, source })?;
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+fn listen(address: SocketAddr) -> io::Result<StdListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// The running edge.
+pub struct EdgeHandle {
+    stop: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl EdgeHandle {
+    /// Accepts no more, answers what was asked, and ends: idle connections are closed at once, others after
+    /// their answer, all of them after `patience`.
+    pub fn stop(self) {
+        self.stop.send_replace(true);
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("an edge thread panicked");
+            }
+        }
+    }
+}
+
+/// What the cores count together.
+#[derive(Default)]
+struct Admission {
+    open: AtomicU32,
+    per_address: PerAddress,
+}
+
+/// Starts one thread a listener; each gets its own lane into the journal.
+///
+/// # Errors
+/// [`ServeError::Thread`].
+pub fn serve(
+    edge: &Edge,
+    listeners: Vec<StdListener>,
+    lane: impl Fn() -> Lane,
+    patience: Duration,
+) -> Result<EdgeHandle, ServeError> {
+    let stop = watch::Sender::new(false);
+    let admission = Arc::new(Admission::default());
+    let mut threads = Vec::with_capacity(listeners.len());
+    for (number, listener) in listeners.into_iter().enumerate() {
+        let lane = lane();
+        let (edge, stopped) = (edge.clone(), stop.subscribe());
+        let admission = Arc::clone(&admission);
+        let runtime = runtime(&lane).map_err(ServeError::Thread)?;
+        let thread = std::thread::Builder::new().name(format!("edge-{number}"));
+        let run = move || {
+            let core = Rc::new(Core::new(edge, number as u16, lane.clone()));
+            let tasks = tokio::task::LocalSet::new();
+            let all = tasks.run_until(run_core(core, listener, lane, admission, stopped, patience));
+            runtime.block_on(all);
+        };
+        threads.push(thread.spawn(run).map_err(ServeError::Thread)?);
+    }
+    Ok(EdgeHandle { stop, threads })
+}
+
+/// A runtime that tells the journal's writer when its core works and when it rests.
+fn runtime(lane: &Lane) -> io::Result<tokio::runtime::Runtime> {
+    let (working, resting) = (lane.clone(), lane.clone());
+    tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .on_thread_unpark(move || working.set_busy(true))
+        .on_thread_park(move || resting.set_busy(false))
+        .build()
+}
+
+async fn run_core(
+    core: Rc<Core<Lane>>,
+    listener: StdListener,
+    lane: Lane,
+    admission: Arc<Admission>,
+    mut stopped: watch::Receiver<bool>,
+    patience: Duration,
+) {
+    let connections = Connections::new(Patience::default());
+    let drain = tokio::task::spawn_local(lane.drain());
+    let swept = Rc::clone(&connections);
+    let sweep = tokio::task::spawn_local(async move {
+        swept
+            .sweep(|closed| {
+                metrics::counter!(telemetry::CONNECTIONS_CLOSED_TOTAL, "reason" => "patience")
+                    .increment(closed);
+            })
+            .await;
+    });
+    match TcpListener::from_std(listener) {
+        Ok(listener) => {
+            let of_connections = stopped.clone();
+            let accepting = accept(&core, &listener, &connections, &admission, &of_connections);
+            tokio::select! {
+                () = accepting => {}
+                _ = stopped.wait_for(|stop| *stop) => {}
+            }
+        }
+        Err(error) => tracing::error!(%error, "the listener cannot be used"),
+    }
+    let all_ended = async {
+        while connections.count() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    // Whoever is left has had its time.
+    drop(tokio::time::timeout(patience, all_ended).await);
+    sweep.abort();
+    drain.abort();
+}
+
+async fn accept(
+    core: &Rc<Core<Lane>>,
+    listener: &TcpListener,
+    connections: &Rc<Connections>,
+    admission: &Arc<Admission>,
+    stopped: &watch::Receiver<bool>,
+) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let peer = peer.ip().to_canonical();
+                if let Some(admitted) = admit(core, admission, peer) {
+                    start(core, connections, stream, admitted, stopped.clone());
+                }
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "no connection can be accepted now");
+                tokio::time::sleep(NO_DESCRIPTORS).await;
+            }
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
+}
+
+/// A connection's place in the counts; given up when dropped.
+struct Admitted {
+    peer: IpAddr,
+    is_trusted: bool,
+    is_counted: bool,
+    admission: Arc<Admission>,
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        self.admission.open.fetch_sub(1, Ordering::AcqRel);
+        metrics::gauge!(telemetry::CONNECTIONS).decrement(1.0);
+        if self.is_counted {
+            self.admission.per_address.release(self.peer);
+        }
+    }
+}
+
+fn admit(core: &Core<Lane>, admission: &Arc<Admission>, peer: IpAddr) -> Option<Admitted> {
+    let options = &core.edge.options;
+    let is_trusted = address::is_trusted(peer, &options.trusted_proxies);
+    let is_exempt = is_trusted || peer.is_loopback() || options.max_per_ip == 0;
+    let refuse = |reason: &'static str| {
+        metrics::counter!(telemetry::CONNECTIONS_CLOSED_TOTAL, "reason" => reason).increment(1);
+    };
+    if !is_exempt && !admission.per_address.admit(peer, options.max_per_ip) {
+        refuse("per_address");
+        return None;
+    }
+    metrics::gauge!(telemetry::CONNECTIONS).increment(1.0);
+    let before = admission.open.fetch_add(1, Ordering::AcqRel);
+    let admitted = Admitted {
+        peer,
+        is_trusted,
+        is_counted: !is_exempt,
+        admission: Arc::clone(admission),
+    };
+    if before >= options.max_connections {
+        refuse("all");
+        return None;
+    }
+    Some(admitted)
+}
+
+fn start(
+    core: &Rc<Core<Lane>>,
+    connections: &Rc<Connections>,
+    stream: TcpStream,
+    admitted: Admitted,
+    mut stopped: watch::Receiver<bool>,
+) {
+    // Answers are small and whole: nothing is gained by waiting for more.
+    drop(stream.set_nodelay(true));
+    let watched = connections.watch(admitted.is_trusted);
+    let id = connections.next_id();
+    let io = TokioIo::new(WatchedStream::new(stream, Rc::clone(&watched)));
+    let (core, of_requests) = (Rc::clone(core), Rc::clone(&watched));
+    let peer = admitted.peer;
+    let handler = service_fn(move |request: Request<Incoming>| {
+        let (core, watched) = (Rc::clone(&core), Rc::clone(&of_requests));
+        async move {
+            watched.begin();
+            let answer = service::respond(&core, peer, request).await;
+            watched.finish();
+            Ok::<_, std::convert::Infallible>(answer)
+        }
+    });
+    let table = Rc::clone(connections);
+    let task = tokio::task::spawn_local(async move {
+        let _admitted = admitted;
+        let _held = EndsWith(table, id);
+        let connection = http1::Builder::new()
+            .header_read_timeout(None)
+            .max_buf_size(MAX_BUFFER)
+            .max_headers(MAX_HEADERS)
+            .serve_connection(io, handler);
+        let mut connection = std::pin::pin!(connection);
+        tokio::select! {
+            // How a connection ends is the peer's business.
+            _ = connection.as_mut() => {}
+            _ = stopped.wait_for(|stop| *stop) => {
+                connection.as_mut().graceful_shutdown();
+                let _ = connection.await;
+            }
+        }
+    });
+    connections.hold(id, watched, task.abort_handle());
+}
+
+/// Takes a connection out of the table when its task ends, however it ends.
+struct EndsWith(Rc<Connections>, u64);
+
+impl Drop for EndsWith {
+    fn drop(&mut self) {
+        self.0.ended(self.1);
+    }
+}

@@ -1,0 +1,236 @@
+//! From a request to its handler, with the limits of the public listener.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body, Incoming};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+use sha2::{Digest, Sha256};
+use weir_actors::PublishedKey;
+use weir_engine::ports::Append;
+
+use super::core::Core;
+use super::inbound::{BodyKind, Inbound};
+use super::postback::{self, Arrived};
+use super::respond::{self, Answer};
+use super::{address, click, telemetry, track};
+
+/// Longest URL.
+const MAX_URL: usize = 8 << 10;
+/// Largest header block.
+const MAX_HEADER_BYTES: usize = 16 << 10;
+/// Largest body.
+const MAX_BODY: usize = 64 << 10;
+/// Longest time for a body; at 64 kB that asks for more than 1 kB a second of large ones.
+const BODY_TIME: Duration = Duration::from_secs(10);
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Answers a request.
+pub(super) async fn respond<L: Append>(
+    core: &Core<L>,
+    peer: IpAddr,
+    request: Request<Incoming>,
+) -> Answer {
+    let id = core.request_id();
+    let mut answer = match refusal(&request) {
+        Some(refused) => refused,
+        None => dispatch(core, peer, request).await,
+    };
+    // Letters, digits and underscores.
+    let value = HeaderValue::try_from(id);
+    value
+        .into_iter()
+        .for_each(|v| drop(answer.headers_mut().insert(X_REQUEST_ID, v)));
+    answer
+}
+
+/// What is too large to be looked at.
+fn refusal(request: &Request<Incoming>) -> Option<Answer> {
+    let url = request
+        .uri()
+        .path_and_query()
+        .map_or(0, |p| p.as_str().len());
+    let headers = request.headers().iter();
+    let header_bytes: usize = headers.map(|(n, v)| n.as_str().len() + v.len() + 4).sum();
+    let (status, reason) = if url > MAX_URL {
+        (StatusCode::URI_TOO_LONG, "uri_too_long")
+    } else if header_bytes > MAX_HEADER_BYTES {
+        (
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "headers_too_large",
+        )
+    } else {
+        return None;
+    };
+    metrics::counter!(telemetry::BAD_REQUESTS_TOTAL, "reason" => reason).increment(1);
+    Some(respond::problem(
+        status,
+        reason,
+        "larger than this listener takes",
+        &[],
+    ))
+}
+
+async fn dispatch<L: Append>(core: &Core<L>, peer: IpAddr, request: Request<Incoming>) -> Answer {
+    let (parts, body) = request.into_parts();
+    let query = parts.uri.query().unwrap_or("");
+    let (method, headers) = (&parts.method, &parts.headers);
+    let host = host_of(&parts.uri, headers);
+    let path = parts.uri.path();
+    if let Some(link) = path.strip_prefix("/c/") {
+        return match *method {
+            Method::GET | Method::HEAD => {
+                click::answer(core, peer, method, headers, (host, link), query).await
+            }
+            _ => not_allowed("GET, HEAD"),
+        };
+    }
+    match path {
+        "/postback" | "/px" => match *method {
+            Method::GET | Method::POST => {
+                let address = address::client(peer, headers, &core.edge.options.trusted_proxies);
+                let about = [method.as_str(), host, path];
+                conversion(core, address, about, query, headers, body).await
+            }
+            _ => not_allowed("GET, POST"),
+        },
+        "/v1/track/click" => match *method {
+            Method::POST => match read_body(headers, body).await {
+                Ok(body) => track::answer(core, host, api_key(core, headers), &body).await,
+                Err(refused) => refused.answer(),
+            },
+            _ => not_allowed("POST"),
+        },
+        _ => match path.strip_prefix("/postback/status/") {
+            Some(id) if method == Method::GET => postback::status(core, id).await,
+            Some(_) => not_allowed("GET"),
+            None => {
+                metrics::counter!(telemetry::NOT_CLICKS_TOTAL, "reason" => "unknown_path")
+                    .increment(1);
+                respond::not_found()
+            }
+        },
+    }
+}
+
+async fn conversion<L: Append>(
+    core: &Core<L>,
+    address: IpAddr,
+    about: [&str; 3],
+    query: &str,
+    headers: &HeaderMap,
+    body: Incoming,
+) -> Answer {
+    let is_pixel = about[2] == "/px";
+    let (kind, bytes) = if about[0] == "POST" {
+        let content_type = headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|v| v.to_str().ok());
+        match read_body(headers, body).await {
+            Ok(bytes) => (BodyKind::of(content_type), bytes),
+            Err(refused) => return refused.answer(),
+        }
+    } else {
+        (BodyKind::None, Bytes::new())
+    };
+    let inbound = match Inbound::read(query, kind, &bytes) {
+        Ok(inbound) => inbound,
+        Err(what) if is_pixel => {
+            return postback::pixel(&postback::Received::Unreadable(what));
+        }
+        Err(what) => return postback::unreadable(&what),
+    };
+    let arrived = Arrived {
+        inbound: &inbound,
+        address,
+        signed: about,
+    };
+    let received = postback::receive(core, &arrived).await;
+    if is_pixel {
+        postback::pixel(&received)
+    } else {
+        postback::answer(&received, &core.edge.options.public_url)
+    }
+}
+
+/// Why a body is not taken.
+#[derive(Debug, Clone, Copy)]
+struct BodyRefused(StatusCode, &'static str, &'static str);
+
+impl BodyRefused {
+    const ENCODED: Self = Self(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "content_encoding",
+        "encoded bodies are not taken",
+    );
+    const TOO_LARGE: Self = Self(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body_too_large",
+        "the body is larger than 64 kB",
+    );
+    const CUT: Self = Self(StatusCode::BAD_REQUEST, "body_cut", "the body ended early");
+    const SLOW: Self = Self(
+        StatusCode::REQUEST_TIMEOUT,
+        "body_slow",
+        "the body came too slowly",
+    );
+
+    fn answer(self) -> Answer {
+        let Self(status, code, title) = self;
+        metrics::counter!(telemetry::BAD_REQUESTS_TOTAL, "reason" => code).increment(1);
+        respond::problem(status, code, title, &[])
+    }
+}
+
+/// The whole body, within its limits.
+async fn read_body(headers: &HeaderMap, body: Incoming) -> Result<Bytes, BodyRefused> {
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        return Err(BodyRefused::ENCODED);
+    }
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return Err(BodyRefused::TOO_LARGE);
+    }
+    match tokio::time::timeout(BODY_TIME, Limited::new(body, MAX_BODY).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyRefused::TOO_LARGE),
+        Ok(Err(_)) => Err(BodyRefused::CUT),
+        Err(_) => Err(BodyRefused::SLOW),
+    }
+}
+
+fn not_allowed(allow: &'static str) -> Answer {
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let mut answer = respond::problem(status, "method_not_allowed", "not with this method", &[]);
+    answer
+        .headers_mut()
+        .insert(header::ALLOW, HeaderValue::from_static(allow));
+    answer
+}
+
+/// The host that was asked for, without its port.
+fn host_of<'a>(uri: &'a hyper::Uri, headers: &'a HeaderMap) -> &'a str {
+    let named = headers.get(header::HOST).and_then(|v| v.to_str().ok());
+    let host = uri.host().or(named).unwrap_or("");
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+/// The API key of `Authorization: Bearer` or `X-Api-Key`.
+fn api_key<L: Append>(core: &Core<L>, headers: &HeaderMap) -> Option<PublishedKey> {
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|v| v.to_str().ok());
+    let bearer = bearer.and_then(|v| v.strip_prefix("Bearer "));
+    let plain = headers.get("x-api-key").and_then(|v| v.to_str().ok());
+    let key = bearer.or(plain)?;
+    let hash: String = Sha256::digest(key.trim().as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    core.routes.api_key(&hash)
+}
