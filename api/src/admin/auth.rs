@@ -16,6 +16,7 @@ use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use weir_actors::PublishedKey;
 use weir_engine::catalog::{Catalog, Liveness};
 use weir_engine::ids::{ApiKeyId, TenantId};
 
@@ -38,11 +39,7 @@ pub(super) enum Identity {
     /// The operator of the installation, with the tenant that was named.
     Operator(Option<TenantId>),
     /// A tenant's key.
-    Key {
-        tenant: TenantId,
-        number: u32,
-        scopes: Vec<String>,
-    },
+    Key(PublishedKey),
 }
 
 impl Identity {
@@ -50,7 +47,7 @@ impl Identity {
     pub(super) fn number(&self) -> (u32, u32) {
         match self {
             Self::Operator(tenant) => (tenant.map_or(0, |t| t.0), 0),
-            Self::Key { tenant, number, .. } => (tenant.0, *number),
+            Self::Key(key) => (key.tenant.0, key.number),
         }
     }
 
@@ -58,14 +55,14 @@ impl Identity {
     fn by(&self) -> String {
         match self {
             Self::Operator(_) => "operator".to_owned(),
-            Self::Key { tenant, number, .. } => ApiKeyId::new(*tenant, *number).to_string(),
+            Self::Key(key) => ApiKeyId::new(key.tenant, key.number).to_string(),
         }
     }
 
     fn has(&self, scope: &str) -> bool {
         match self {
             Self::Operator(_) => true,
-            Self::Key { scopes, .. } => scopes.iter().any(|s| s == "*" || s == scope),
+            Self::Key(key) => key.scopes.iter().any(|s| s == "*" || s == scope),
         }
     }
 }
@@ -103,11 +100,7 @@ impl Keys {
         if !is_live {
             return Err(unauthorized("the key is not known, or is revoked"));
         }
-        Ok(Identity::Key {
-            tenant: holder.tenant,
-            number: holder.number,
-            scopes: holder.scopes,
-        })
+        Ok(Identity::Key(holder))
     }
 
     fn named_tenant(&self, request: &Request) -> Result<Option<TenantId>, Problem> {
@@ -224,7 +217,8 @@ impl<S: Scope> May<S> {
         let identity = identity(request)?;
         allow::<S>(identity)?;
         let tenant = match identity {
-            Identity::Key { tenant, .. } | Identity::Operator(Some(tenant)) => *tenant,
+            Identity::Key(key) => key.tenant,
+            Identity::Operator(Some(tenant)) => *tenant,
             Identity::Operator(None) => {
                 let detail = "the operator's key needs X-Tenant here";
                 return Err(Problem::new(Code::TenantRequired, detail));
@@ -244,7 +238,7 @@ impl Operator {
     fn of(request: &Request) -> Result<Self, Problem> {
         match identity(request)? {
             identity @ Identity::Operator(_) => Ok(Self { by: identity.by() }),
-            Identity::Key { .. } => {
+            Identity::Key(_) => {
                 let detail = "only the operator of the installation may do this";
                 Err(Problem::new(Code::Forbidden, detail))
             }
@@ -258,7 +252,7 @@ impl<S: Scope> Anyone<S> {
         allow::<S>(identity)?;
         let only = match identity {
             Identity::Operator(_) => None,
-            Identity::Key { tenant, .. } => Some(*tenant),
+            Identity::Key(key) => Some(key.tenant),
         };
         Ok(Self {
             only,

@@ -8,8 +8,9 @@ use poem_openapi::Object;
 use poem_openapi::payload::Json;
 use poem_openapi::types::Type;
 use serde_json::Value;
+use weir_actors::Accepted;
 use weir_engine::catalog::EntityKey;
-use weir_engine::catalog::propose::{Proposal, Target};
+use weir_engine::catalog::propose::{Proposal, Refusal, Target};
 
 use super::auth::Caller;
 use super::context::AdminContext;
@@ -121,7 +122,7 @@ pub(super) async fn create<R: Resource>(context: &AdminContext, caller: &Caller,
 
 fn answered<R: Resource>(
     caller: &Caller,
-    answer: Result<super::actors::Done, weir_engine::catalog::propose::Refusal>,
+    answer: Result<Accepted, Refusal>,
 ) -> Row {
     match answer {
         Ok(done) => Row {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use weir_engine::ids::UnixMs;
 use weir_engine::ports::{ClickLookup, LedgerStore, ReportStore};
 use weir_engine::secrets::MasterSecret;
+use weir_engine::visitor::{Countries, UserAgents};
 
 use super::actors::Actors;
 use super::rate_limit::Allowance;
@@ -25,6 +26,10 @@ pub struct AdminContext {
     pub operator_key: String,
     /// Where links and postbacks are answered, without a slash at the end: `https://track.example.com`.
     pub public_url: String,
+    /// Tells devices and bots, for simulated visitors; without it they are unknown.
+    pub agents: Option<Arc<UserAgents>>,
+    /// Tells countries, for simulated visitors; without it they are unknown.
+    pub countries: Option<Arc<Countries>>,
     /// Requests that a key may make.
     pub allowance: Allowance,
     /// What time it is.

@@ -12,11 +12,11 @@ use poem_openapi::payload::Json;
 use poem_openapi::types::{ParseFromJSON, ToJSON};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use weir_actors::{Accepted, AskError};
 use weir_engine::catalog::propose::{Draft, Proposal, Refusal, Target};
 use weir_engine::catalog::{Catalog, Entities, EntityKey, EntityKind, Versioned};
 use weir_engine::ids::TenantId;
 
-use super::actors::{AskError, Done};
 use super::answers::{Changed, Created, Shown, etag, expected, is_unmodified};
 use super::auth::Caller;
 use super::context::AdminContext;
@@ -79,7 +79,7 @@ impl AdminContext {
     }
 
     /// Has one change made.
-    pub(super) async fn propose(&self, caller: &Caller, target: Target, draft: Draft) -> Result<Result<Done, Refusal>, Problem> {
+    pub(super) async fn propose(&self, caller: &Caller, target: Target, draft: Draft) -> Result<Result<Accepted, Refusal>, Problem> {
         let proposal = Proposal {
             by: caller.by.clone(),
             target,
@@ -94,7 +94,7 @@ impl AdminContext {
         &self,
         caller: &Caller,
         proposals: Vec<Proposal>,
-    ) -> Result<Vec<Result<Done, Refusal>>, Problem> {
+    ) -> Result<Vec<Result<Accepted, Refusal>>, Problem> {
         let count = proposals.len();
         let draw = self.random.number();
         let answers = self.actors.propose(caller.tenant, proposals, draw).await.map_err(not_answered)?;
@@ -108,7 +108,12 @@ impl AdminContext {
 /// The actors did not answer.
 pub(super) fn not_answered(error: AskError) -> Problem {
     match error {
-        AskError::Unavailable => Problem::unavailable("the change cannot be written now; nothing was changed", 2),
+        AskError::Overloaded => Problem::unavailable("too much is asked at a time; nothing was changed", 1),
+        AskError::Unavailable(cause) => {
+            tracing::warn!(%cause, "a change was refused by the journal");
+            Problem::unavailable("the change cannot be written now; nothing was changed", 5)
+        }
+        AskError::NoTenant => Problem::not_found(),
         AskError::TimedOut => Problem::new(Code::TimedOut, "the change was not confirmed in time; it may still happen"),
     }
 }
@@ -132,7 +137,7 @@ pub(super) fn refused(refusal: Refusal) -> Problem {
 }
 
 /// Makes an entity of a draft; gives its number.
-pub(super) async fn make(context: &AdminContext, caller: &Caller, kind: EntityKind, draft: &Value) -> Result<Done, Problem> {
+pub(super) async fn make(context: &AdminContext, caller: &Caller, kind: EntityKind, draft: &Value) -> Result<Accepted, Problem> {
     let draft = drafts::read(kind, draft).map_err(Problem::fields)?;
     context.propose(caller, Target::Create, draft).await?.map_err(refused)
 }

@@ -61,7 +61,7 @@ fn code_of(message: &str) -> &'static str {
 }
 
 async fn read_object(request: &Request, body: &mut RequestBody) -> Result<Value, Problem> {
-    let bytes = Vec::<u8>::from_request(request, body).await;
+    let bytes = <Vec<u8> as FromRequest>::from_request(request, body).await;
     let bytes = bytes.map_err(|_| Problem::new(Code::BadRequest, "the body cannot be read"))?;
     let value: Value = serde_json::from_slice(&bytes).map_err(|error| {
         Problem::new(Code::BadRequest, "the body is not JSON")

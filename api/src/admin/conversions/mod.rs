@@ -8,6 +8,7 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use serde::Deserialize;
+use weir_actors::{AskError, SetStatusError, StatusWanted};
 use weir_engine::catalog::Catalog;
 use weir_engine::click_id::ClickId;
 use weir_engine::fact::ConversionStatus as Status;
@@ -17,7 +18,6 @@ use weir_engine::ports::ConversionFilter;
 
 pub(super) use self::view::{Conversion, conversion};
 use self::view::{ConversionWithHistory, history};
-use super::actors::{StatusError, StatusWanted};
 use super::auth::{Caller, May, Reads, Writes};
 use super::clicks::verified;
 use super::context::AdminContext;
@@ -129,15 +129,15 @@ impl ConversionsApi {
             reason,
             by: caller.by.clone(),
         };
-        let changed = self.0.actors.set_status(caller.tenant, change).await;
-        changed.map_err(|error| match error {
-            StatusError::NotFound => Problem::not_found(),
-            StatusError::NotLegal { .. } => {
+        let answer = self.0.actors.set_status(caller.tenant, change).await;
+        answer.map_err(not_answered)?.map_err(|error| match error {
+            SetStatusError::NotFound => Problem::not_found(),
+            SetStatusError::NotLegal { .. } => {
                 let field = FieldError::new("status", "not_legal", error.to_string());
                 Problem::new(Code::Conflict, error.to_string()).with_fields(vec![field])
             }
-            StatusError::Conflict => Problem::new(Code::Conflict, error.to_string()),
-            StatusError::Ask(error) => not_answered(error),
+            SetStatusError::Conflict => Problem::new(Code::Conflict, error.to_string()),
+            SetStatusError::Unavailable(cause) => not_answered(AskError::Unavailable(cause)),
         })
     }
 }
