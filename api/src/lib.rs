@@ -3,4 +3,6 @@
 pub mod admin;
 pub mod api_key;
 pub mod edge;
+pub mod ops;
 pub mod problem;
+pub mod serve;

@@ -95,7 +95,7 @@ codes! {
         "A body may have 1 MB. Send bulk requests in parts.",
     /// The URL is too long.
     UriTooLong = 414 "uri_too_long" "The URL is too long"
-        "A URL may have 8 kB.",
+        "A URL may have 8 kB; send what is longer in the body.",
     /// The body is not JSON.
     UnsupportedMediaType = 415 "unsupported_media_type" "The body is not JSON"
         "Send `Content-Type: application/json` and no `Content-Encoding`.",

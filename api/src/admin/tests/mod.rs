@@ -1,1 +1,4 @@
-//! Tests.
+//! The admin API over a real journal, a real store and real actors, in one process.
+
+mod auth;
+mod world;

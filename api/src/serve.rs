@@ -1,4 +1,7 @@
-//! The listener of the admin API: HTTP/1.1 with its patience, until told to stop.
+//! A listener for the admin API or the ops endpoints: HTTP/1.1 with its patience, until told to stop.
+//!
+//! Always true: a silent client is closed within seconds; connections are bounded; at the end, answers under way are
+//! finished. Not here: clicks, whose listener is the edge's own; limits of bodies (the admin door).
 
 use std::io;
 use std::sync::Arc;
@@ -51,7 +54,7 @@ pub async fn serve(
         let (stream, remote) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, "a connection to the admin API was not accepted");
+                tracing::warn!(%error, "a connection was not accepted");
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
@@ -73,7 +76,7 @@ pub async fn serve(
     ending.send_replace(true);
     let drained = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(DRAIN, drained).await.is_err() {
-        tracing::warn!("connections to the admin API were cut at the end");
+        tracing::warn!("connections were cut at the end");
     }
     Ok(())
 }
@@ -118,6 +121,6 @@ async fn connection<E: Endpoint<Output = Response> + 'static>(
     };
     if let Err(error) = ended {
         // Clients that go away or are too slow are no concern of the operator's.
-        tracing::debug!(%error, "a connection to the admin API ended early");
+        tracing::debug!(%error, "a connection ended early");
     }
 }
