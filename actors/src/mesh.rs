@@ -286,7 +286,7 @@ impl Mesh {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Chance {
     /// For what is generated, such as links.
-    pub draw: u128,
+    pub draw: u64,
     /// When, if not now.
     pub at: Option<UnixMs>,
 }

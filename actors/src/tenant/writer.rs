@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
-use weir_engine::catalog::propose::{Proposal, Refusal, propose};
+use weir_engine::catalog::propose::{Proposal, Refusal, Target, propose};
 use weir_engine::catalog::{Catalog, Change, EntityKey};
 use weir_engine::fact::{ConversionStatus, ConversionStatusChanged, Kind};
 use weir_engine::ids::{ConversionId, Position, TenantId, UnixMs};
@@ -23,7 +23,7 @@ use crate::window::Progress;
 pub(crate) struct Propose {
     pub(crate) proposals: Vec<Proposal>,
     /// Chance for what is generated (links).
-    pub(crate) draw: u128,
+    pub(crate) draw: u64,
     /// When, if not now: history is made with its own clock.
     pub(crate) at: Option<UnixMs>,
     pub(crate) reply: oneshot::Sender<Result<Vec<Result<Accepted, Refusal>>, AppendError>>,
@@ -230,27 +230,42 @@ fn check(
 ) -> (Vec<Result<Accepted, Refusal>>, Vec<Change>) {
     let mut catalog = catalog.clone();
     let (mut answers, mut all) = (Vec::with_capacity(asked.proposals.len()), Vec::new());
-    for (number, proposal) in (0u128..).zip(&asked.proposals) {
+    for (number, proposal) in (0u64..).zip(&asked.proposals) {
         // Each proposal of a batch has chance of its own.
         let draw = asked
             .draw
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
-            .wrapping_add(number);
-        let answer = propose(tenant, &catalog, proposal, draw).map(|proposed| {
-            for change in &proposed.changes {
+            .wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let answer = propose(&catalog, tenant, proposal, draw).map(|changes| {
+            for change in &changes {
                 // What `propose` gives is readable: it was made from an entity.
                 assert!(
                     catalog.apply(change, at).is_ok(),
                     "a proposed change applies"
                 );
             }
-            all.extend(proposed.changes);
-            Accepted {
-                key: proposed.key,
-                version: proposed.version,
-            }
+            let accepted = accepted(&catalog, proposal, &changes);
+            all.extend(changes);
+            accepted
         });
         answers.push(answer);
     }
     (answers, all)
+}
+
+/// The entity that a proposal is about, as it is once its changes are made.
+fn accepted(catalog: &Catalog, proposal: &Proposal, changes: &[Change]) -> Accepted {
+    let key = match (proposal.target, changes.first()) {
+        (Target::Update { key, .. }, _) => key,
+        (Target::Create, Some(change)) => change.key,
+        (Target::Create, None) => unreachable!("a new entity is a change"),
+    };
+    let made = changes
+        .iter()
+        .rev()
+        .find(|c| c.key == key)
+        .map(|c| c.version);
+    Accepted {
+        key,
+        version: made.or_else(|| catalog.version(key)).unwrap_or(0),
+    }
 }

@@ -1,7 +1,9 @@
 //! The binary `weir`: configuration, wiring, signals, commands. The only place that names products.
 
 mod cli;
+mod commands;
 mod data_folder;
+mod facts_json;
 mod logging;
 mod ready;
 mod server;
@@ -12,9 +14,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::cli::{Cli, Command, Global, ServeArgs};
+use crate::data_folder::DataFolder;
 use crate::settings::{Loaded, load};
 
 /// The command failed.
@@ -43,8 +46,23 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, loaded: Loaded) -> anyhow::Result<ExitCode> {
+    let (settings, output) = (&loaded.settings, cli.global.output);
+    let folder = || DataFolder::open(&settings.node.data);
     match cli.command {
-        Command::Serve(args) => server::run(&loaded.settings, args.ready_file.as_deref()),
+        Command::Serve(args) => server::run(settings, args.ready_file.as_deref()),
+        Command::Migrate(command) => commands::migrate(&command, &folder()?, output),
+        Command::Journal(command) => commands::journal(command, &folder()?, output),
+        Command::Replay(args) => commands::replay(&args, &folder()?, output),
+        Command::Verify => commands::verify(&folder()?, output),
+        Command::Backup { dir } => commands::backup(&dir, &folder()?),
+        Command::Config(command) => Ok(commands::config(&command, &loaded, output)),
+        Command::Doctor => commands::doctor(settings, output),
+        Command::Healthcheck { ops } => commands::healthcheck(&ops),
+        Command::Version { json } => Ok(commands::version(json)),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "weir", &mut std::io::stdout());
+            Ok(commands::OK)
+        }
         _ => anyhow::bail!("not built yet"),
     }
 }

@@ -72,12 +72,13 @@ pub struct Change {
     pub body: serde_json::Value,
 }
 
-/// Which entity of a tenant: its kind and number; for terms the offer's number and the affiliate's.
+/// Which entity of a tenant: its kind and number; for terms the offer's number and the affiliate's. The tenant
+/// itself has the number 0; in tenant 0, the installation, other numbers are the tenants it has made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntityKey {
     /// The kind.
     pub kind: EntityKind,
-    /// Number of the entity within its tenant (of the offer, for terms; 0 for the tenant).
+    /// Number of the entity within its tenant (of the offer, for terms; 0 for the tenant itself).
     pub number: u32,
     /// The affiliate's number, for terms; else 0.
     pub second: u32,
@@ -94,12 +95,49 @@ impl EntityKey {
         }
     }
 
+    /// The key behind a public id of `kind`, if it is one of `tenant`; for terms `off_…/aff_…`.
+    #[must_use]
+    pub fn of_public_id(kind: EntityKind, id: &str, tenant: TenantId) -> Option<Self> {
+        macro_rules! number {
+            ($id:expr, $kind:ty) => {
+                $id.parse::<$kind>()
+                    .ok()
+                    .filter(|id| id.tenant() == tenant)
+                    .map(|id| id.number())
+            };
+        }
+        let mut second = 0;
+        let number = match kind {
+            EntityKind::Tenant => match id.parse().ok()? {
+                own if own == tenant => Some(0),
+                TenantId(made) => (tenant == TenantId(0)).then_some(made),
+            },
+            EntityKind::Advertiser => number!(id, AdvertiserId),
+            EntityKind::Affiliate => number!(id, AffiliateId),
+            EntityKind::Offer => number!(id, OfferId),
+            EntityKind::Terms => {
+                let (offer, affiliate) = id.split_once('/')?;
+                second = number!(affiliate, AffiliateId)?;
+                number!(offer, OfferId)
+            }
+            EntityKind::Campaign => number!(id, CampaignId),
+            EntityKind::Domain => number!(id, DomainId),
+            EntityKind::ApiKey => number!(id, ApiKeyId),
+        };
+        number.map(|number| Self {
+            kind,
+            number,
+            second,
+        })
+    }
+
     /// Its public id, as it stands in URLs and exports.
     #[must_use]
     pub fn public_id(self, tenant: TenantId) -> String {
         let (n, m) = (self.number, self.second);
         match self.kind {
-            EntityKind::Tenant => tenant.to_string(),
+            EntityKind::Tenant if n == 0 => tenant.to_string(),
+            EntityKind::Tenant => TenantId(n).to_string(),
             EntityKind::Advertiser => AdvertiserId::new(tenant, n).to_string(),
             EntityKind::Affiliate => AffiliateId::new(tenant, n).to_string(),
             EntityKind::Offer => OfferId::new(tenant, n).to_string(),
@@ -137,6 +175,8 @@ pub type Entities<T> = BTreeMap<u32, Arc<Versioned<T>>>;
 pub struct Catalog {
     /// The tenant's own settings; `None` before its first fact.
     pub tenant: Option<Arc<Versioned<Tenant>>>,
+    /// In the catalog of tenant 0 the tenants of the installation by number, else empty.
+    pub tenants: Entities<Tenant>,
     /// Advertisers by number.
     pub advertisers: Entities<Advertiser>,
     /// Affiliates by number.
@@ -187,6 +227,7 @@ impl Catalog {
         let at = (created_at, updated_at);
         let n = change.key.number;
         match change.key.kind {
+            EntityKind::Tenant if n != 0 => put(&mut self.tenants, n, change, at)?,
             EntityKind::Tenant => {
                 let mut only = self.tenant.take().map(|t| (0, t)).into_iter().collect();
                 let result = put(&mut only, 0, change, at);
@@ -205,19 +246,34 @@ impl Catalog {
         Ok(())
     }
 
+    /// The version of an entity.
+    #[must_use]
+    pub fn version(&self, key: EntityKey) -> Option<u32> {
+        self.times(key).map(|(version, _)| version)
+    }
+
     /// When an entity was first made.
     #[must_use]
     pub fn created_at(&self, key: EntityKey) -> Option<UnixMs> {
+        self.times(key).map(|(_, created_at)| created_at)
+    }
+
+    /// Version and first time of an entity.
+    fn times(&self, key: EntityKey) -> Option<(u32, UnixMs)> {
+        fn of<T>(entity: Option<&Arc<Versioned<T>>>) -> Option<(u32, UnixMs)> {
+            entity.map(|e| (e.version, e.created_at))
+        }
         let n = &key.number;
         match key.kind {
-            EntityKind::Tenant => self.tenant.as_ref().map(|e| e.created_at),
-            EntityKind::Advertiser => self.advertisers.get(n).map(|e| e.created_at),
-            EntityKind::Affiliate => self.affiliates.get(n).map(|e| e.created_at),
-            EntityKind::Offer => self.offers.get(n).map(|e| e.created_at),
-            EntityKind::Terms => self.terms.get(&(*n, key.second)).map(|e| e.created_at),
-            EntityKind::Campaign => self.campaigns.get(n).map(|e| e.created_at),
-            EntityKind::Domain => self.domains.get(n).map(|e| e.created_at),
-            EntityKind::ApiKey => self.api_keys.get(n).map(|e| e.created_at),
+            EntityKind::Tenant if *n != 0 => of(self.tenants.get(n)),
+            EntityKind::Tenant => of(self.tenant.as_ref()),
+            EntityKind::Advertiser => of(self.advertisers.get(n)),
+            EntityKind::Affiliate => of(self.affiliates.get(n)),
+            EntityKind::Offer => of(self.offers.get(n)),
+            EntityKind::Terms => of(self.terms.get(&(*n, key.second))),
+            EntityKind::Campaign => of(self.campaigns.get(n)),
+            EntityKind::Domain => of(self.domains.get(n)),
+            EntityKind::ApiKey => of(self.api_keys.get(n)),
         }
     }
 
@@ -227,7 +283,8 @@ impl Catalog {
         let inside = match change.key.kind {
             EntityKind::Offer => self.offers.get(&n).and_then(|o| o.body.greatest_goal()),
             EntityKind::Campaign => self.campaigns.get(&n).and_then(|c| c.body.greatest_part()),
-            EntityKind::Terms => return 0,
+            // Terms have no number of their own; tenants are numbered apart.
+            EntityKind::Terms | EntityKind::Tenant => return 0,
             _ => None,
         };
         inside.unwrap_or(0).max(n)

@@ -22,6 +22,17 @@ pub enum Origin {
     Flag,
 }
 
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Default => f.write_str("the defaults"),
+            Self::File(file) => write!(f, "{}", file.display()),
+            Self::Environment(name) => write!(f, "the environment, {name}"),
+            Self::Flag => f.write_str("the command line"),
+        }
+    }
+}
+
 /// Settings with the origin of each key that is not a default.
 #[derive(Debug, Clone)]
 pub struct Loaded {
@@ -178,7 +189,7 @@ fn wrong(key: &str, message: &str, origin: &Origin) -> LoadError {
         key: key.to_owned(),
         message: message.to_owned(),
         hint: String::new(),
-        from: shown(origin),
+        from: origin.to_string(),
     }
 }
 
@@ -191,16 +202,7 @@ fn unknown(key: &str, known: &[String], origin: &Origin) -> LoadError {
         key: key.to_owned(),
         message: "no such key".to_owned(),
         hint: nearest.map_or_else(String::new, |k| format!("; did you mean {k}?")),
-        from: shown(origin),
-    }
-}
-
-fn shown(origin: &Origin) -> String {
-    match origin {
-        Origin::Default => "the defaults".to_owned(),
-        Origin::File(file) => file.display().to_string(),
-        Origin::Environment(name) => format!("the environment, {name}"),
-        Origin::Flag => "the command line".to_owned(),
+        from: origin.to_string(),
     }
 }
 

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use weir_engine::catalog::AddressRange;
 
-pub use self::load::{LoadError, Loaded, Origin, load};
+pub use self::load::{Loaded, Origin, load};
 pub use self::size::ByteSize;
 
 /// The defaults, as a file with comments.

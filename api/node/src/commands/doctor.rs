@@ -1,0 +1,148 @@
+//! `weir doctor`: what is wrong with this machine and this installation, in words.
+
+use std::process::ExitCode;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use weir_embedded::Snapshot;
+use weir_journal::StoredLog;
+
+use super::{OK, Table, failed};
+use crate::cli::Output;
+use crate::data_folder::DataFolder;
+use crate::settings::Settings;
+use crate::visitors;
+
+/// Open files that a busy edge needs.
+const FILES_WANTED: u64 = 16_384;
+/// A country file older than this is stale.
+const COUNTRIES_MAX_DAYS: u64 = 365;
+
+struct Check {
+    name: &'static str,
+    is_good: bool,
+    says: String,
+}
+
+/// Looks at everything and prints a line each.
+pub fn doctor(settings: &Settings, output: Output) -> anyhow::Result<ExitCode> {
+    let checks = [
+        files(),
+        disk(settings),
+        countries(settings),
+        store(settings),
+        log(settings),
+    ];
+    let mut table = Table::new(&["check", "verdict", "says"]);
+    for check in &checks {
+        let verdict = if check.is_good { "ok" } else { "LOOK" };
+        table.row([check.name, verdict, &check.says]);
+    }
+    print!("{}", table.render(output));
+    Ok(if checks.iter().all(|c| c.is_good) {
+        OK
+    } else {
+        failed()
+    })
+}
+
+fn check(name: &'static str, is_good: bool, says: impl Into<String>) -> Check {
+    Check {
+        name,
+        is_good,
+        says: says.into(),
+    }
+}
+
+fn files() -> Check {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let soft = limit.current.unwrap_or(u64::MAX);
+    let says = format!(
+        "{soft} open files allowed; a busy edge wants {FILES_WANTED} (ulimit -n, LimitNOFILE)"
+    );
+    check("open files", soft >= FILES_WANTED, says)
+}
+
+fn disk(settings: &Settings) -> Check {
+    let Ok(folder) = DataFolder::open(&settings.node.data) else {
+        let says = format!("no data folder at {} yet", settings.node.data.display());
+        return check("fdatasync", true, says);
+    };
+    match fdatasync_ms(&folder) {
+        Ok(ms) => {
+            let says =
+                format!("one write and fdatasync takes {ms:.2} ms here; every click waits for one");
+            check("fdatasync", ms < 50.0, says)
+        }
+        Err(error) => check(
+            "fdatasync",
+            false,
+            format!("the data folder cannot be written: {error}"),
+        ),
+    }
+}
+
+fn fdatasync_ms(folder: &DataFolder) -> std::io::Result<f64> {
+    let path = folder.path().join(format!("doctor-{}", std::process::id()));
+    let (_, file) = crate::data_folder::private_file(&path)?;
+    let timed = (0..20).map(|_| {
+        let started = Instant::now();
+        std::io::Write::write_all(&mut &file, &[0; 4096])?;
+        file.sync_data()?;
+        Ok(started.elapsed().as_secs_f64() * 1000.0)
+    });
+    let mut times = timed.collect::<std::io::Result<Vec<f64>>>()?;
+    std::fs::remove_file(&path)?;
+    times.sort_by(f64::total_cmp);
+    Ok(times[times.len() / 2])
+}
+
+fn countries(settings: &Settings) -> Check {
+    match visitors::countries(&settings.geo.database) {
+        Err(error) => check("countries", false, format!("{error:#}")),
+        Ok(countries) => {
+            let now = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |d| d.as_secs());
+            let days = now.saturating_sub(countries.built_at()) / 86_400;
+            let says =
+                format!("the country file is {days} days old; bring a newer one with geo.database");
+            check("countries", days <= COUNTRIES_MAX_DAYS, says)
+        }
+    }
+}
+
+fn store(settings: &Settings) -> Check {
+    let Ok(folder) = DataFolder::open(&settings.node.data) else {
+        return check("store", true, "none yet");
+    };
+    if !folder.store().exists() {
+        return check("store", true, "none yet");
+    }
+    match Snapshot::open(&folder.store())
+        .map_err(anyhow::Error::from)
+        .and_then(|s| Ok(s.offsets()?))
+    {
+        Ok(offsets) => {
+            let facts: u64 = offsets.iter().map(|o| o.next_offset).sum();
+            check("store", true, format!("readable; books of {facts} facts"))
+        }
+        Err(error) => check("store", false, format!("{error:#}")),
+    }
+}
+
+fn log(settings: &Settings) -> Check {
+    let Ok(folder) = DataFolder::open(&settings.node.data) else {
+        return check("journal", true, "none yet");
+    };
+    if !folder.journal().exists() {
+        return check("journal", true, "none yet");
+    }
+    match StoredLog::open(folder.path()) {
+        Ok(log) => check(
+            "journal",
+            true,
+            format!("readable; {} facts", log.end().total()),
+        ),
+        Err(error) => check("journal", false, error.to_string()),
+    }
+}

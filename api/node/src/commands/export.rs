@@ -1,0 +1,191 @@
+//! `weir journal export`: facts as NDJSON, in physical order, each followed by what was judged of it.
+//!
+//! Derived lines come from the store, so the export stops at the store's offset; `--follow` waits for more.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use weir_embedded::Embedded;
+use weir_engine::fact::{Fact, Kind};
+use weir_engine::ids::{PARTITIONS, TenantId, UnixMs};
+use weir_engine::ports::{LedgerStore, UNIQUE_BLOCK};
+use weir_engine::record::Logged;
+use weir_journal::{Cursors, StoredLog};
+
+use super::OK;
+use crate::cli::ExportArgs;
+use crate::data_folder::DataFolder;
+use crate::facts_json;
+
+/// Facts read at a time.
+const BATCH: usize = 16_384;
+const FOLLOW_EVERY: Duration = Duration::from_millis(500);
+
+/// Which facts are printed.
+struct Filter {
+    tenant: Option<TenantId>,
+    from: UnixMs,
+    to: UnixMs,
+}
+
+impl Filter {
+    fn new(args: &ExportArgs) -> anyhow::Result<Self> {
+        let time = |text: &Option<String>, default| match text {
+            Some(text) => UnixMs::parse_rfc3339(text)
+                .with_context(|| format!("{text} is not a time such as 2026-11-25T12:00:00Z")),
+            None => Ok(default),
+        };
+        let tenant = args.tenant.as_deref().map(str::parse).transpose();
+        Ok(Self {
+            tenant: tenant.context("--tenant")?,
+            from: time(&args.from, UnixMs(0))?,
+            to: time(&args.to, UnixMs(u64::MAX))?,
+        })
+    }
+
+    fn takes(&self, logged: &Logged<'_>) -> bool {
+        let record = &logged.record;
+        self.tenant.is_none_or(|t| t == record.tenant)
+            && self.from <= record.at
+            && record.at < self.to
+    }
+}
+
+/// Prints facts.
+pub fn export(args: &ExportArgs, folder: &DataFolder) -> anyhow::Result<ExitCode> {
+    let filter = Filter::new(args)?;
+    let missing = weir_embedded::migrate::plan(&folder.store())?;
+    anyhow::ensure!(
+        missing.is_empty(),
+        "the store is not of this build: run `weir migrate up`"
+    );
+    let store = Embedded::open(folder.store()).context("store")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut cursors = Cursors::START;
+    loop {
+        let end = runtime.block_on(print_to_offset(&store, folder, cursors, &filter, &mut out));
+        match end {
+            Ok(end) => cursors = end,
+            // Whoever reads has had enough.
+            Err(error) if is_closed_pipe(&error) => return Ok(OK),
+            Err(error) => return Err(error),
+        }
+        out.flush()?;
+        if !args.follow {
+            return Ok(OK);
+        }
+        std::thread::sleep(FOLLOW_EVERY);
+    }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let source = error.downcast_ref::<io::Error>();
+    source.is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Prints facts from `from` to the store's offset, and says how far that is.
+async fn print_to_offset(
+    store: &Embedded,
+    folder: &DataFolder,
+    from: Cursors,
+    filter: &Filter,
+    out: &mut impl Write,
+) -> anyhow::Result<Cursors> {
+    // First the offset, then the log: the log holds all facts below the offset.
+    let mut until = Cursors([0; PARTITIONS as usize]);
+    for partition in store.offsets().await? {
+        until.0[usize::from(partition.partition)] = partition.next_offset;
+    }
+    let log = StoredLog::open(folder.path())?;
+    let from = from.furthest(&log.start());
+    let mut reader = log.read_from(from)?.with_texts();
+    while !reader.cursors().reaches(&until) {
+        let Some(batch) = reader.try_next(BATCH)? else {
+            anyhow::bail!("the log ends before the store's offset");
+        };
+        let judged = Judged::load(store, &batch.before(), &batch.after(), &batch).await?;
+        for logged in batch.iter() {
+            let seq = logged.position.seq;
+            if seq < until.0[usize::from(logged.position.partition)] && filter.takes(&logged) {
+                facts_json::fact(&logged, out)?;
+                judged.print(&logged, out)?;
+            }
+        }
+    }
+    Ok(until)
+}
+
+/// What the store says of the facts of a batch.
+#[derive(Default)]
+struct Judged {
+    unique: BTreeMap<(u16, u64), Vec<u8>>,
+    verdicts: BTreeMap<(u16, u64), facts_json::StoredVerdict>,
+}
+
+impl Judged {
+    async fn load(
+        store: &Embedded,
+        before: &Cursors,
+        after: &Cursors,
+        batch: &weir_journal::Batch,
+    ) -> anyhow::Result<Self> {
+        let mut judged = Self::default();
+        for partition in 0..PARTITIONS {
+            let (from, to) = (
+                before.0[usize::from(partition)],
+                after.0[usize::from(partition)],
+            );
+            if from < to {
+                for block in store.unique_blocks(partition, from, to).await? {
+                    judged.unique.insert((partition, block.block), block.bits);
+                }
+            }
+        }
+        let is_conversion = |l: &Logged<'_>| l.record.kind == Kind::ConversionReceived.code();
+        let tenants: std::collections::BTreeSet<TenantId> = batch
+            .iter()
+            .filter(is_conversion)
+            .map(|l| l.record.tenant)
+            .collect();
+        for tenant in tenants {
+            let partition = usize::from(weir_engine::ids::partition_of(tenant));
+            let range = store
+                .judged(tenant, before.0[partition], after.0[partition])
+                .await?;
+            for (row, conversion) in range.verdicts {
+                let place = (row.position.partition, row.position.seq);
+                judged
+                    .verdicts
+                    .insert(place, facts_json::StoredVerdict { row, conversion });
+            }
+        }
+        Ok(judged)
+    }
+
+    fn print(&self, logged: &Logged<'_>, out: &mut impl Write) -> anyhow::Result<()> {
+        let place = (logged.position.partition, logged.position.seq);
+        match Fact::read(logged) {
+            Ok(Fact::Clicked(click)) => {
+                facts_json::click_judged(logged, &click, self.is_unique(place), out)
+            }
+            Ok(Fact::ConversionReceived(_)) => match self.verdicts.get(&place) {
+                Some(verdict) => facts_json::conversion_judged(logged, verdict, out),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    fn is_unique(&self, (partition, seq): (u16, u64)) -> bool {
+        let (block, bit) = (seq / UNIQUE_BLOCK, seq % UNIQUE_BLOCK);
+        let bits = self.unique.get(&(partition, block));
+        let byte = bits.and_then(|bits| bits.get((bit / 8) as usize));
+        byte.is_some_and(|byte| byte >> (bit % 8) & 1 == 1)
+    }
+}
