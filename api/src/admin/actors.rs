@@ -38,7 +38,7 @@ pub trait Actors: Send + Sync + 'static {
         &self,
         tenant: TenantId,
         proposals: Vec<Proposal>,
-        draw: u128,
+        draw: u64,
     ) -> PortFuture<'_, Result<Vec<Result<Accepted, Refusal>>, AskError>>;
 
     /// Has a conversion's status changed.
@@ -69,7 +69,7 @@ impl Actors for Mesh {
         &self,
         tenant: TenantId,
         proposals: Vec<Proposal>,
-        draw: u128,
+        draw: u64,
     ) -> PortFuture<'_, Result<Vec<Result<Accepted, Refusal>>, AskError>> {
         let chance = Chance {
             draw,

@@ -17,6 +17,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use weir_actors::PublishedKey;
+use weir_engine::catalog::propose::Scope;
 use weir_engine::catalog::{Catalog, Liveness};
 use weir_engine::ids::{ApiKeyId, TenantId};
 
@@ -24,29 +25,25 @@ use super::actors::Actors;
 use crate::api_key;
 use crate::problem::{Code, Problem};
 
-/// What a key may do: the closed list, with what each word means.
-pub const SCOPES: [(&str, &str); 5] = [
-    ("*", "everything of its tenant"),
-    ("read", "read everything of its tenant, except keys"),
-    ("write", "make and change entities, decide on conversions"),
-    ("reports", "ask for reports and balances"),
-    ("track", "report clicks to the tracking API"),
-];
+/// The installation itself, as a tenant.
+const INSTALLATION: TenantId = TenantId(0);
 
 /// Who is asking: found once, at the door.
 #[derive(Debug, Clone)]
 pub(super) enum Identity {
-    /// The operator of the installation, with the tenant that was named.
-    Operator(Option<TenantId>),
+    /// The operator of the installation, by the derived key (0) or one of the installation's own, with the tenant
+    /// that was named.
+    Operator { tenant: Option<TenantId>, key: u32 },
     /// A tenant's key.
     Key(PublishedKey),
 }
 
 impl Identity {
-    /// The identity in other words, for idempotency and rate limits: (tenant, key), the operator is key 0.
+    /// The identity as numbers, for idempotency and rate limits: (tenant, key). Numbers of keys differ from those of
+    /// the installation's keys only by chance, which costs nothing but a shared allowance.
     pub(super) fn number(&self) -> (u32, u32) {
         match self {
-            Self::Operator(tenant) => (tenant.map_or(0, |t| t.0), 0),
+            Self::Operator { tenant, key } => (tenant.map_or(0, |t| t.0), *key),
             Self::Key(key) => (key.tenant.0, key.number),
         }
     }
@@ -54,26 +51,28 @@ impl Identity {
     /// Who, as it stands in the log.
     fn by(&self) -> String {
         match self {
-            Self::Operator(_) => "operator".to_owned(),
+            Self::Operator { key: 0, .. } => "operator".to_owned(),
+            Self::Operator { key, .. } => ApiKeyId::new(INSTALLATION, *key).to_string(),
             Self::Key(key) => ApiKeyId::new(key.tenant, key.number).to_string(),
         }
     }
 
-    fn has(&self, scope: &str) -> bool {
+    fn has(&self, scope: Scope) -> bool {
+        let is_in = |scopes: &[String], scope: Scope| scopes.iter().any(|s| s == scope.as_str());
         match self {
-            Self::Operator(_) => true,
-            Self::Key(key) => key.scopes.iter().any(|s| s == "*" || s == scope),
+            Self::Operator { .. } => true,
+            Self::Key(key) => is_in(&key.scopes, Scope::All) || is_in(&key.scopes, scope),
         }
     }
 }
 
 /// Checks keys.
-pub(super) struct Keys {
+pub(super) struct KeyRing {
     actors: Arc<dyn Actors>,
     operator_sha256: [u8; 32],
 }
 
-impl Keys {
+impl KeyRing {
     pub(super) fn new(actors: Arc<dyn Actors>, operator_key: &str) -> Self {
         Self {
             actors,
@@ -89,18 +88,33 @@ impl Keys {
         let key = key_of(request)?;
         let sha256: [u8; 32] = Sha256::digest(key).into();
         if bool::from(sha256.ct_eq(&self.operator_sha256)) {
-            return self.named_tenant(request).map(Identity::Operator);
+            let tenant = self.named_tenant(request)?;
+            return Ok(Identity::Operator { tenant, key: 0 });
         }
         let digest = api_key::digest(key)
             .ok_or_else(|| unauthorized("the key is not well formed: is a character missing or mistyped?"))?;
         let holder = self.actors.api_key(&digest);
         let holder = holder.ok_or_else(|| unauthorized("the key is not known, or is revoked"))?;
+        if holder.tenant == INSTALLATION {
+            return self.of_installation(request, &holder);
+        }
         let catalog = self.actors.catalog(holder.tenant);
         let is_live = catalog.is_some_and(|c| is_live(&c));
         if !is_live {
             return Err(unauthorized("the key is not known, or is revoked"));
         }
         Ok(Identity::Key(holder))
+    }
+
+    /// A key of the installation itself stands for the operator when it may do everything.
+    fn of_installation(&self, request: &Request, holder: &PublishedKey) -> Result<Identity, Problem> {
+        if !holder.scopes.iter().any(|s| s == Scope::All.as_str()) {
+            return Err(Problem::new(Code::Forbidden, "a key of the installation needs the scope *"));
+        }
+        Ok(Identity::Operator {
+            tenant: self.named_tenant(request)?,
+            key: holder.number,
+        })
     }
 
     fn named_tenant(&self, request: &Request) -> Result<Option<TenantId>, Problem> {
@@ -144,31 +158,37 @@ pub(super) struct Caller {
 }
 
 /// A scope as a type.
-pub(super) trait Scope: Send + Sync + 'static {
-    /// Words of [`SCOPES`] of which one is needed; `*` always does.
-    const ANY_OF: &'static [&'static str];
+pub(super) trait Needs: Send + Sync + 'static {
+    /// What is needed; `*` always does.
+    const SCOPE: Scope;
 }
 
 macro_rules! scopes {
-    ($($(#[$doc:meta])* $name:ident = $($word:literal)|+;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident = $scope:expr;)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy)]
         pub(super) enum $name {}
-        impl Scope for $name {
-            const ANY_OF: &'static [&'static str] = &[$($word),+];
+        impl Needs for $name {
+            const SCOPE: Scope = $scope;
         }
     )*};
 }
 
 scopes! {
-    /// To read.
-    Reads = "read";
-    /// To make and change.
-    Writes = "write";
-    /// To ask for sums.
-    Sums = "reports" | "read";
-    /// Everything: for keys, which could grant anything.
-    All = "*";
+    /// To read the configuration.
+    Reads = Scope::CatalogRead;
+    /// To change the configuration.
+    Writes = Scope::CatalogWrite;
+    /// To read clicks and conversions.
+    Looks = Scope::ConversionsRead;
+    /// To decide on conversions.
+    Decides = Scope::ConversionsWrite;
+    /// To query reports.
+    Reports = Scope::ReportsRead;
+    /// To read balances.
+    Balances = Scope::BalancesRead;
+    /// To make and revoke keys.
+    Keys = Scope::KeysWrite;
 }
 
 /// Somebody who has scope `S` in a tenant.
@@ -204,22 +224,23 @@ fn identity(request: &Request) -> Result<&Identity, Problem> {
     identity.ok_or_else(|| Problem::internal("an operation was reached without passing the door"))
 }
 
-fn allow<S: Scope>(identity: &Identity) -> Result<(), Problem> {
-    if S::ANY_OF.iter().any(|scope| identity.has(scope)) {
+fn allow<S: Needs>(identity: &Identity) -> Result<(), Problem> {
+    if identity.has(S::SCOPE) {
         return Ok(());
     }
-    let detail = format!("the key needs the scope {}", S::ANY_OF.join(" or "));
-    Err(Problem::new(Code::Forbidden, detail))
+    Err(Problem::new(Code::Forbidden, format!("the key needs the scope {}", S::SCOPE)))
 }
 
-impl<S: Scope> May<S> {
+impl<S: Needs> May<S> {
     fn of(request: &Request) -> Result<Self, Problem> {
         let identity = identity(request)?;
         allow::<S>(identity)?;
         let tenant = match identity {
             Identity::Key(key) => key.tenant,
-            Identity::Operator(Some(tenant)) => *tenant,
-            Identity::Operator(None) => {
+            Identity::Operator {
+                tenant: Some(tenant), ..
+            } => *tenant,
+            Identity::Operator { tenant: None, .. } => {
                 let detail = "the operator's key needs X-Tenant here";
                 return Err(Problem::new(Code::TenantRequired, detail));
             }
@@ -237,7 +258,7 @@ impl<S: Scope> May<S> {
 impl Operator {
     fn of(request: &Request) -> Result<Self, Problem> {
         match identity(request)? {
-            identity @ Identity::Operator(_) => Ok(Self { by: identity.by() }),
+            identity @ Identity::Operator { .. } => Ok(Self { by: identity.by() }),
             Identity::Key(_) => {
                 let detail = "only the operator of the installation may do this";
                 Err(Problem::new(Code::Forbidden, detail))
@@ -246,12 +267,12 @@ impl Operator {
     }
 }
 
-impl<S: Scope> Anyone<S> {
+impl<S: Needs> Anyone<S> {
     fn of(request: &Request) -> Result<Self, Problem> {
         let identity = identity(request)?;
         allow::<S>(identity)?;
         let only = match identity {
-            Identity::Operator(_) => None,
+            Identity::Operator { .. } => None,
             Identity::Key(key) => Some(key.tenant),
         };
         Ok(Self {
@@ -264,7 +285,7 @@ impl<S: Scope> Anyone<S> {
 
 macro_rules! extracted {
     ($type:ty $(, $scope:ident)?) => {
-        impl<'a $(, $scope: Scope)?> ApiExtractor<'a> for $type {
+        impl<'a $(, $scope: Needs)?> ApiExtractor<'a> for $type {
             const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
             type ParamType = ();
             type ParamRawType = ();

@@ -10,7 +10,7 @@ use weir_engine::ids::TenantId;
 use weir_engine::ledger::AccountKind;
 use weir_engine::money::{Currency, Micros};
 
-use super::auth::{May, Sums};
+use super::auth::{Balances, May};
 use super::context::AdminContext;
 use super::crud;
 use super::dto::{Amount, CurrencyCode};
@@ -91,7 +91,7 @@ impl BalancesApi {
         tag = "Tag::Affiliates",
         operation_id = "getAffiliateBalance"
     )]
-    async fn of_affiliate(&self, caller: May<Sums>, id: Path<String>) -> Result<Json<AffiliateBalances>, Problem> {
+    async fn of_affiliate(&self, caller: May<Balances>, id: Path<String>) -> Result<Json<AffiliateBalances>, Problem> {
         let affiliate = crud::find::<Affiliates>(&self.0, caller.tenant, &id)?;
         let amounts = self.amounts(caller.tenant, &OF_AFFILIATE, affiliate.number).await?;
         let balance = |(currency, [pending, hold, payable]): (Currency, [Micros; 3])| AffiliateBalance {
@@ -112,7 +112,7 @@ impl BalancesApi {
         tag = "Tag::Advertisers",
         operation_id = "getAdvertiserBalance"
     )]
-    async fn of_advertiser(&self, caller: May<Sums>, id: Path<String>) -> Result<Json<AdvertiserBalances>, Problem> {
+    async fn of_advertiser(&self, caller: May<Balances>, id: Path<String>) -> Result<Json<AdvertiserBalances>, Problem> {
         let advertiser = crud::find::<Advertisers>(&self.0, caller.tenant, &id)?;
         let amounts = self.amounts(caller.tenant, &OF_ADVERTISER, advertiser.number).await?;
         let balance = |(currency, [pending, receivable]): (Currency, [Micros; 2])| AdvertiserBalance {

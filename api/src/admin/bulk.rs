@@ -96,7 +96,7 @@ pub(super) async fn create<R: Resource>(context: &AdminContext, caller: &Caller,
     let items = items(body)?;
     let mut results: Vec<Option<Row>> = Vec::with_capacity(items.len());
     let mut proposals = Vec::new();
-    for item in &items {
+    for item in items {
         match drafts::read(R::KIND, item) {
             Ok(draft) => {
                 results.push(None);

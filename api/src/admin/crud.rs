@@ -2,7 +2,7 @@
 //!
 //! A resource says what is its own ([`Resource`]); the engine says what is acceptable; the actors make it so.
 //! Always true: an entity is found under the caller's tenant or not at all; a change is merged into the version
-//! that it was checked against, so two changes at a time never undo one another; an answer shows the entity as
+//! that it is checked against, by the actor, so two changes at a time never undo one another; an answer shows the entity as
 //! it is after the change.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use poem::http::{HeaderValue, header};
 use poem_openapi::payload::Json;
 use poem_openapi::types::{ParseFromJSON, ToJSON};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use weir_actors::{Accepted, AskError};
 use weir_engine::catalog::propose::{Draft, Proposal, Refusal, Target};
 use weir_engine::catalog::{Catalog, Entities, EntityKey, EntityKind, Versioned};
@@ -21,11 +21,8 @@ use super::answers::{Changed, Created, Shown, etag, expected, is_unmodified};
 use super::auth::Caller;
 use super::context::AdminContext;
 use super::list::{Page, Paging, WordFilter};
-use super::{drafts, dto, input};
+use super::{drafts, dto};
 use crate::problem::{Code, FieldError, Problem};
-
-/// How often a change is merged again when another one came between.
-const MERGES: usize = 4;
 
 /// What is a kind of entity's own.
 pub(super) trait Resource: 'static {
@@ -35,8 +32,6 @@ pub(super) trait Resource: 'static {
     const PATH: &'static str;
     /// Words of its `status`.
     const STATUSES: &'static [&'static str];
-    /// Fields of the entity that no draft has.
-    const OWNED: &'static [&'static str];
     /// The entity.
     type Entity: Serialize;
     /// How it is shown.
@@ -96,7 +91,7 @@ impl AdminContext {
         proposals: Vec<Proposal>,
     ) -> Result<Vec<Result<Accepted, Refusal>>, Problem> {
         let count = proposals.len();
-        let draw = self.random.number();
+        let draw = self.random.number() as u64;
         let answers = self.actors.propose(caller.tenant, proposals, draw).await.map_err(not_answered)?;
         if answers.len() != count {
             return Err(Problem::internal("some proposals were not answered"));
@@ -123,8 +118,9 @@ pub(super) fn refused(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::NotFound => Problem::not_found(),
         Refusal::Invalid(errors) => Problem::fields(errors),
-        Refusal::Conflict(error) => {
-            Problem::new(Code::Conflict, error.message.clone()).with_fields(vec![error.into()])
+        Refusal::Conflict { field, message } => {
+            let error = FieldError::new(field, "taken", message.clone());
+            Problem::new(Code::Conflict, message).with_fields(vec![error])
         }
         Refusal::VersionMismatch { current } => {
             let problem = Problem::new(Code::VersionMismatch, format!("the current version is {current}"));
@@ -136,8 +132,8 @@ pub(super) fn refused(refusal: Refusal) -> Problem {
     }
 }
 
-/// Makes an entity of a draft; gives its number.
-pub(super) async fn make(context: &AdminContext, caller: &Caller, kind: EntityKind, draft: &Value) -> Result<Accepted, Problem> {
+/// Makes an entity of a draft.
+pub(super) async fn make(context: &AdminContext, caller: &Caller, kind: EntityKind, draft: Value) -> Result<Accepted, Problem> {
     let draft = drafts::read(kind, draft).map_err(Problem::fields)?;
     context.propose(caller, Target::Create, draft).await?.map_err(refused)
 }
@@ -200,7 +196,7 @@ fn json_of<R: Resource>(scene: &Scene<'_>, number: u32, entity: &Versioned<R::En
 
 /// 201 with the entity.
 pub(super) async fn create<R: Resource>(context: &AdminContext, caller: &Caller, draft: Value) -> Result<Created<R::View>, Problem> {
-    let done = make(context, caller, R::KIND, &draft).await?;
+    let done = make(context, caller, R::KIND, draft).await?;
     let current = find_number::<R>(context, caller.tenant, done.key.number)?;
     let view = current.view(context, caller.tenant)?;
     Ok(created::<R, _>(caller.tenant, &current, view))
@@ -254,50 +250,34 @@ pub(super) fn list<R: Resource>(
     wanted.page(placed, view).map(Json)
 }
 
-/// 200 with the entity after a merge patch.
+/// 200 with the entity after a change, such as a merge patch.
 pub(super) async fn change<R: Resource>(
     context: &AdminContext,
     caller: &Caller,
     id: &str,
     if_match: Option<&str>,
-    patch: &Value,
+    draft: Draft,
 ) -> Result<Changed<R::View>, Problem> {
-    let number = R::number(caller.tenant, id).ok_or_else(Problem::not_found)?;
-    let key = EntityKey::one(R::KIND, number);
-    for _ in 0..MERGES {
-        let current = find_number::<R>(context, caller.tenant, number)?;
-        let version = current.entity.version;
-        let expected = expected(if_match, version)?;
-        if expected.is_some_and(|expected| expected != version) {
-            return Err(refused(Refusal::VersionMismatch { current: version }));
-        }
-        let now = drafts::of(&current.entity.body, R::OWNED)?;
-        let draft = drafts::read(R::KIND, &input::merge(now, patch.clone())).map_err(Problem::fields)?;
-        let target = Target::Update {
-            key,
-            expected: Some(version),
-        };
-        match context.propose(caller, target, draft).await? {
-            Ok(_) => {
-                let changed = find_number::<R>(context, caller.tenant, number)?;
-                let view = changed.view(context, caller.tenant)?;
-                return Ok(Changed::Entity(Json(view), etag(changed.entity.version)));
-            }
-            Err(Refusal::VersionMismatch { .. }) if expected.is_none() => {}
-            Err(refusal) => return Err(refused(refusal)),
-        }
-    }
-    Err(Problem::new(Code::Conflict, "it is being changed by others all the time; try again"))
+    let changed = changed::<R>(context, caller, id, if_match, draft).await?;
+    let view = changed.view(context, caller.tenant)?;
+    Ok(Changed::Entity(Json(view), etag(changed.entity.version)))
 }
 
-/// 200 with the entity, archived.
-pub(super) async fn archive<R: Resource>(
+/// The entity after a change.
+pub(super) async fn changed<R: Resource>(
     context: &AdminContext,
     caller: &Caller,
     id: &str,
     if_match: Option<&str>,
-) -> Result<Changed<R::View>, Problem> {
-    change::<R>(context, caller, id, if_match, &json!({"status": "archived"})).await
+    draft: Draft,
+) -> Result<Current<R>, Problem> {
+    let current = find::<R>(context, caller.tenant, id)?;
+    let target = Target::Update {
+        key: EntityKey::one(R::KIND, current.number),
+        expected: expected(if_match, current.entity.version)?,
+    };
+    context.propose(caller, target, draft).await?.map_err(refused)?;
+    find_number::<R>(context, caller.tenant, current.number)
 }
 
 /// A field that is taken from the query and must be an id of this tenant.

@@ -5,8 +5,8 @@ use poem::web::Html;
 use poem::{IntoResponse, Response};
 use poem_openapi::{OpenApi, OpenApiService};
 use serde_json::{Value, json};
+use weir_engine::catalog::propose::Scope;
 
-use super::auth::SCOPES;
 use super::refined::Refined;
 use crate::problem::Code;
 
@@ -66,13 +66,13 @@ fn refuse_unknown_fields(document: &mut Value) {
 
 /// What stands at the top of the document.
 pub(super) fn introduction() -> String {
-    let scopes: Vec<String> = SCOPES.iter().map(|(scope, what)| format!("- `{scope}`: {what}")).collect();
+    let scopes: Vec<String> = Scope::ALL.iter().map(|scope| format!("`{scope}`")).collect();
     format!(
         "Every answer has an `X-Request-Id`; every error is a problem (RFC 9457) with a `code`. Amounts are decimal \
          strings in major units, times are RFC 3339 in UTC, lists go by cursors and are newest first. `ETag` and \
          `If-Match` guard changes, `Idempotency-Key` repetitions of POST (answers are kept 24 hours in memory).\n\n\
-         Scopes of keys:\n\n{}",
-        scopes.join("\n")
+         Scopes of keys: {}; `*` is everything of the tenant.",
+        scopes.join(", ")
     )
 }
 

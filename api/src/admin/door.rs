@@ -18,7 +18,7 @@ use poem::web::RemoteAddr;
 use poem::{Endpoint, Request, Response};
 use weir_engine::ids::UnixMs;
 
-use super::auth::{Identity, Keys};
+use super::auth::{Identity, KeyRing};
 use super::context::AdminContext;
 use super::errors::problem_of_status;
 use super::idempotency::{self, Answers, Flight, Kept, Turn};
@@ -50,7 +50,7 @@ const OPEN: [&str; 1] = ["/v1/openapi.json"];
 pub(super) struct Door<E> {
     operations: Arc<E>,
     context: Arc<AdminContext>,
-    keys: Keys,
+    keys: KeyRing,
     rates: RateLimiter,
     wrong_keys: RateLimiter,
     answers: Answers,
@@ -60,7 +60,7 @@ impl<E: Endpoint + 'static> Door<E> {
     pub(super) fn new(operations: E, context: Arc<AdminContext>) -> Self {
         Self {
             operations: Arc::new(operations),
-            keys: Keys::new(Arc::clone(&context.actors), &context.operator_key),
+            keys: KeyRing::new(Arc::clone(&context.actors), &context.operator_key),
             rates: RateLimiter::new(context.allowance, COUNTED_MAX),
             wrong_keys: RateLimiter::new(WRONG_KEYS, COUNTED_MAX),
             answers: Answers::new(ANSWERS_MAX.0, ANSWERS_MAX.1),

@@ -1,23 +1,23 @@
-//! Between JSON and the engine's drafts.
+//! From JSON to the engine's drafts. What a key's secret is does not come from the client.
 
-use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use weir_engine::catalog::EntityKind;
-use weir_engine::catalog::propose::{Draft, FieldError};
+use weir_engine::catalog::propose::{Draft, FieldError, parse_draft};
 
-use crate::problem::Problem;
-
-/// The draft that `value` is.
-pub(super) fn read(kind: EntityKind, value: &Value) -> Result<Draft, Vec<FieldError>> {
-    let _ = (kind, value);
-    Err(Vec::new())
-}
-
-/// `entity` as a draft that would leave it as it is; `owned` are the fields that no draft has.
-pub(super) fn of(entity: &impl Serialize, owned: &[&str]) -> Result<Value, Problem> {
-    let mut value = serde_json::to_value(entity).map_err(Problem::internal)?;
-    if let Some(fields) = value.as_object_mut() {
-        fields.retain(|name, _| !owned.contains(&name.as_str()));
+/// The draft of an entity that `value` is.
+pub(super) fn read(kind: EntityKind, value: Value) -> Result<Draft, Vec<FieldError>> {
+    fn of<T: DeserializeOwned>(value: Value, draft: fn(T) -> Draft) -> Result<Draft, Vec<FieldError>> {
+        parse_draft(value).map(draft)
     }
-    Ok(value)
+    match kind {
+        EntityKind::Tenant => of(value, Draft::Tenant),
+        EntityKind::Advertiser => of(value, Draft::Advertiser),
+        EntityKind::Affiliate => of(value, Draft::Affiliate),
+        EntityKind::Offer => of(value, |draft| Draft::Offer(Box::new(draft))),
+        EntityKind::Terms => of(value, Draft::Terms),
+        EntityKind::Campaign => of(value, Draft::Campaign),
+        EntityKind::Domain => of(value, Draft::Domain),
+        EntityKind::ApiKey => of(value, Draft::ApiKey),
+    }
 }

@@ -13,7 +13,7 @@ use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, registry::MetaMediaType, registry::MetaRequest};
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::problem::{Code, FieldError, Problem};
 
@@ -85,41 +85,6 @@ fn depth(value: &Value) -> usize {
         Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
         _ => 0,
     }
-}
-
-/// Refuses fields that a client may not set.
-///
-/// # Errors
-/// A problem that names each.
-pub fn refuse_unknown(value: &Value, known: &[&str]) -> Result<(), Problem> {
-    let fields = value.as_object().into_iter().flat_map(Map::keys);
-    let unknown = fields.filter(|name| !known.contains(&name.as_str()));
-    let message = format!("no such field; known: {}", known.join(", "));
-    let errors: Vec<_> = unknown.map(|name| FieldError::new(name, "unknown_field", &message)).collect();
-    if errors.is_empty() {
-        return Ok(());
-    }
-    Err(Problem::fields(errors))
-}
-
-/// `target` after the merge patch `patch`.
-pub fn merge(target: Value, patch: Value) -> Value {
-    let Value::Object(patch) = patch else {
-        return patch;
-    };
-    let mut fields = match target {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
-    };
-    for (name, wanted) in patch {
-        if wanted.is_null() {
-            fields.remove(&name);
-        } else {
-            let now = fields.remove(&name).unwrap_or_default();
-            fields.insert(name, merge(now, wanted));
-        }
-    }
-    Value::Object(fields)
 }
 
 macro_rules! json_body {
@@ -232,30 +197,10 @@ fn all_optional(mut schema: MetaSchema) -> MetaSchema {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
     use serde::Deserialize;
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn a_merge_patch_replaces_takes_away_and_leaves_alone() {
-        // RFC 7396, appendix A.
-        let cases = [
-            (json!({"a":"b"}), json!({"a":"c"}), json!({"a":"c"})),
-            (json!({"a":"b"}), json!({"b":"c"}), json!({"a":"b","b":"c"})),
-            (json!({"a":"b"}), json!({"a":null}), json!({})),
-            (json!({"a":"b","b":"c"}), json!({"a":null}), json!({"b":"c"})),
-            (json!({"a":["b"]}), json!({"a":"c"}), json!({"a":"c"})),
-            (json!({"a":{"b":"c"}}), json!({"a":{"b":"d","c":null}}), json!({"a":{"b":"d"}})),
-            (json!({"a":[{"b":"c"}]}), json!({"a":[1]}), json!({"a":[1]})),
-            (json!({}), json!({"a":{"bb":{"ccc":null}}}), json!({"a":{"bb":{}}})),
-            (json!([1, 2]), json!({"a":"b","c":null}), json!({"a":"b"})),
-        ];
-        for (target, patch, expect) in cases {
-            assert_eq!(merge(target.clone(), patch.clone()), expect, "{target} {patch}");
-        }
-    }
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -295,14 +240,6 @@ mod tests {
         for (text, levels) in [("1", 0), ("[]", 1), (r#"{"a":[1]}"#, 2), (r#"[[[]],[]]"#, 3)] {
             let value: Value = serde_json::from_str(text).expect("JSON");
             assert_eq!(depth(&value), levels, "{text}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn an_empty_patch_changes_nothing(name in "[a-z]{1,3}", number in any::<i32>()) {
-            let target = json!({name: number});
-            prop_assert_eq!(merge(target.clone(), json!({})), target);
         }
     }
 }

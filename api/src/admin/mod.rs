@@ -46,7 +46,6 @@ use poem::{Endpoint, EndpointExt, IntoEndpoint, IntoResponse, Response, Route, g
 use poem_openapi::OpenApiService;
 
 pub use self::actors::Actors;
-pub use self::auth::SCOPES;
 pub use self::context::{AdminContext, Random};
 pub use self::rate_limit::Allowance;
 use self::balances::BalancesApi;
@@ -77,7 +76,7 @@ type Service = OpenApiService<Refined<(Resources, Answers)>, ()>;
 fn service(context: &Arc<AdminContext>) -> Service {
     let c = || Arc::clone(context);
     let resources = (
-        TenantsApi::new(c()),
+        TenantsApi(c()),
         ApiKeysApi(c()),
         AdvertisersApi(c()),
         AffiliatesApi(c()),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use weir_engine::ports::ReportError;
 use weir_engine::report::{self, ReportQuery};
 
-use super::auth::{May, Sums};
+use super::auth::{May, Reports};
 use super::context::AdminContext;
 use super::dto::{self, CurrencyCode, Time, Zone};
 use super::input::Input;
@@ -98,7 +98,7 @@ pub(super) struct ReportsApi(pub(super) Arc<AdminContext>);
 impl ReportsApi {
     /// Answers a question
     #[oai(path = "/query", method = "post", operation_id = "queryReport")]
-    async fn query(&self, caller: May<Sums>, question: Input<Question>) -> Result<Json<Answer>, Problem> {
+    async fn query(&self, caller: May<Reports>, question: Input<Question>) -> Result<Json<Answer>, Problem> {
         let catalog = self.0.catalog(caller.tenant)?;
         let zone = catalog.tenant.as_ref().map_or("UTC", |t| t.body.timezone.as_str());
         let query = ReportQuery::read(caller.tenant, zone, &question.value).map_err(Problem::fields)?;
@@ -115,7 +115,7 @@ impl ReportsApi {
     ///
     /// Dimensions, metrics with their formulas, operators, limits.
     #[oai(path = "/schema", method = "get", operation_id = "getReportSchema")]
-    async fn schema(&self, _caller: May<Sums>) -> Result<Json<Value>, Problem> {
+    async fn schema(&self, _caller: May<Reports>) -> Result<Json<Value>, Problem> {
         Ok(Json(report::schema()))
     }
 }

@@ -17,7 +17,7 @@ use weir_engine::secrets::MasterSecret;
 pub(super) use self::explain::reason as reason_in_words;
 use self::explain::Explanation;
 use self::view::Click;
-use super::auth::{May, Reads};
+use super::auth::{Looks, May};
 use super::context::AdminContext;
 use super::conversions;
 use super::stores::{not_found_now, not_readable};
@@ -90,7 +90,7 @@ impl ClicksApi {
     ///
     /// What was recorded, and whether it is unique and valid.
     #[oai(path = "/:id", method = "get", operation_id = "getClick")]
-    async fn show(&self, caller: May<Reads>, id: Path<String>) -> Result<Json<Click>, Problem> {
+    async fn show(&self, caller: May<Looks>, id: Path<String>) -> Result<Json<Click>, Problem> {
         let recorded = self.find(caller.tenant, &id).await?;
         Ok(Json(Click::from(&recorded)))
     }
@@ -99,7 +99,7 @@ impl ClicksApi {
     ///
     /// Why it went where it went, by which versions, and what came of it.
     #[oai(path = "/:id/explain", method = "get", operation_id = "explainClick")]
-    async fn explain(&self, caller: May<Reads>, id: Path<String>) -> Result<Json<Explanation>, Problem> {
+    async fn explain(&self, caller: May<Looks>, id: Path<String>) -> Result<Json<Explanation>, Problem> {
         let recorded = self.find(caller.tenant, &id).await?;
         let catalog = self.0.catalog(caller.tenant)?;
         let click_id = recorded.core.click_id;

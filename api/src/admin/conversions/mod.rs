@@ -18,7 +18,7 @@ use weir_engine::ports::ConversionFilter;
 
 pub(super) use self::view::{Conversion, conversion};
 use self::view::{ConversionWithHistory, history};
-use super::auth::{Caller, May, Reads, Writes};
+use super::auth::{Caller, Decides, Looks, May};
 use super::clicks::verified;
 use super::context::AdminContext;
 use super::crud::{self, not_answered};
@@ -178,7 +178,7 @@ impl ConversionsApi {
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
     async fn list(
         &self,
-        caller: May<Reads>,
+        caller: May<Looks>,
         /// Of this click.
         click_id: Query<Option<String>>,
         /// With this transaction id.
@@ -225,7 +225,7 @@ impl ConversionsApi {
 
     /// Shows a conversion with its history
     #[oai(path = "/:id", method = "get", operation_id = "getConversion")]
-    async fn show(&self, caller: May<Reads>, id: Path<String>) -> Result<Json<ConversionWithHistory>, Problem> {
+    async fn show(&self, caller: May<Looks>, id: Path<String>) -> Result<Json<ConversionWithHistory>, Problem> {
         let id: ids::ConversionId = id.parse().map_err(|_| Problem::not_found())?;
         let found = self.0.reports.conversion_history(caller.tenant, id).await.map_err(not_readable)?;
         let found = found.ok_or_else(Problem::not_found)?;
@@ -239,7 +239,7 @@ impl ConversionsApi {
     #[oai(path = "/:id/status", method = "post", operation_id = "setConversionStatus")]
     async fn set_status(
         &self,
-        caller: May<Writes>,
+        caller: May<Decides>,
         id: Path<String>,
         draft: Input<StatusDraft>,
     ) -> Result<Json<Conversion>, Problem> {

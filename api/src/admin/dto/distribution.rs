@@ -57,7 +57,7 @@ pub struct FlowDraft {
     /// When it is looked at.
     kind: FlowKind,
     /// Who it is for.
-    r#match: Option<Targeting>,
+    r#match: Targeting,
     /// How it gives out clicks.
     distribution: Distribution,
     /// Its arms.

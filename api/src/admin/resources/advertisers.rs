@@ -6,8 +6,9 @@ use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use serde_json::{Map, Value};
+use weir_engine::catalog::propose::Draft;
 use weir_engine::catalog::{self, Catalog, Entities, EntityKind};
-use weir_engine::ids::{self, TenantId};
+use weir_engine::ids::{self, TenantId, UnixMs};
 
 use super::number_of;
 use crate::admin::answers::{Changed, Created, Shown};
@@ -113,7 +114,6 @@ impl Resource for Advertisers {
     const KIND: EntityKind = EntityKind::Advertiser;
     const PATH: &'static str = "/v1/advertisers/";
     const STATUSES: &'static [&'static str] = &["active", "archived"];
-    const OWNED: &'static [&'static str] = &["token_version", "previous_token_until"];
     type Entity = catalog::Advertiser;
     type View = Advertiser;
 
@@ -139,6 +139,12 @@ impl Resource for Advertisers {
         }
     }
 }
+
+/// Hours for which a token is good after the next one was made.
+const OVERLAP_HOURS: u32 = 24;
+/// The longest such time that may be asked for: 30 days.
+const OVERLAP_HOURS_MAX: u32 = 720;
+const HOUR_MS: u64 = 3_600_000;
 
 /// Operations on advertisers.
 pub(in crate::admin) struct AdvertisersApi(pub(in crate::admin) Arc<AdminContext>);
@@ -166,7 +172,7 @@ impl AdvertisersApi {
         caller: May<Writes>,
         draft: Input<AdvertiserDraft>,
     ) -> Result<Created<AdvertiserWithToken>, Problem> {
-        let done = crud::make(&self.0, &caller, EntityKind::Advertiser, &draft.value).await?;
+        let done = crud::make(&self.0, &caller, EntityKind::Advertiser, draft.value).await?;
         let current = crud::find_number::<Advertisers>(&self.0, caller.tenant, done.key.number)?;
         let view = self.with_token(&caller, &current)?;
         Ok(crud::created(caller.tenant, &current, view))
@@ -221,6 +227,29 @@ impl AdvertisersApi {
         self.with_token(&caller, &current).map(Json)
     }
 
+    /// Gives an advertiser a new token
+    ///
+    /// The one before is good too until the end of the overlap.
+    #[oai(path = "/:id/rotate-token", method = "post", operation_id = "rotateAdvertiserToken")]
+    async fn rotate(
+        &self,
+        caller: May<Writes>,
+        id: Path<String>,
+        #[oai(name = "If-Match")] if_match: Header<Option<String>>,
+        /// Hours for which the token before is good too. Default 24, at most 720.
+        overlap_hours: Query<Option<u32>>,
+    ) -> Result<Json<AdvertiserWithToken>, Problem> {
+        let hours = overlap_hours.0.unwrap_or(OVERLAP_HOURS);
+        if hours > OVERLAP_HOURS_MAX {
+            let message = format!("must be at most {OVERLAP_HOURS_MAX}");
+            return Err(Problem::parameter("overlap_hours", "out_of_range", message));
+        }
+        let overlap_until = UnixMs((self.0.now)().0 + u64::from(hours) * HOUR_MS);
+        let draft = Draft::RotateToken { overlap_until };
+        let current = crud::changed::<Advertisers>(&self.0, &caller, &id, if_match.as_deref(), draft).await?;
+        self.with_token(&caller, &current).map(Json)
+    }
+
     /// Changes an advertiser
     #[oai(path = "/:id", method = "patch", operation_id = "updateAdvertiser")]
     async fn change(
@@ -230,7 +259,7 @@ impl AdvertisersApi {
         #[oai(name = "If-Match")] if_match: Header<Option<String>>,
         patch: Patch<AdvertiserDraft>,
     ) -> Result<Changed<Advertiser>, Problem> {
-        crud::change::<Advertisers>(&self.0, &caller, &id, if_match.as_deref(), &patch.value).await
+        crud::change::<Advertisers>(&self.0, &caller, &id, if_match.as_deref(), Draft::Patch(patch.value)).await
     }
 
     /// Archives an advertiser
@@ -241,6 +270,6 @@ impl AdvertisersApi {
         id: Path<String>,
         #[oai(name = "If-Match")] if_match: Header<Option<String>>,
     ) -> Result<Changed<Advertiser>, Problem> {
-        crud::archive::<Advertisers>(&self.0, &caller, &id, if_match.as_deref()).await
+        crud::change::<Advertisers>(&self.0, &caller, &id, if_match.as_deref(), Draft::Archive).await
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
+use weir_engine::catalog::propose::Draft;
 use weir_engine::catalog::{self, Catalog, Entities, EntityKind};
 use weir_engine::ids::{self, TenantId};
 
@@ -26,8 +27,8 @@ pub(in crate::admin) struct AffiliateDraft {
     /// Name for people.
     #[oai(validator(min_length = 1, max_length = 200))]
     name: String,
-    /// Where it stands. Default `pending`.
-    status: Option<AffiliateStatus>,
+    /// Where it stands.
+    status: AffiliateStatus,
 }
 
 /// Who sends clicks and is paid.
@@ -54,7 +55,6 @@ impl Resource for Affiliates {
     const KIND: EntityKind = EntityKind::Affiliate;
     const PATH: &'static str = "/v1/affiliates/";
     const STATUSES: &'static [&'static str] = &["pending", "approved", "rejected", "banned", "archived"];
-    const OWNED: &'static [&'static str] = &[];
     type Entity = catalog::Affiliate;
     type View = Affiliate;
 
@@ -133,7 +133,7 @@ impl AffiliatesApi {
         #[oai(name = "If-Match")] if_match: Header<Option<String>>,
         patch: Patch<AffiliateDraft>,
     ) -> Result<Changed<Affiliate>, Problem> {
-        crud::change::<Affiliates>(&self.0, &caller, &id, if_match.as_deref(), &patch.value).await
+        crud::change::<Affiliates>(&self.0, &caller, &id, if_match.as_deref(), Draft::Patch(patch.value)).await
     }
 
     /// Archives an affiliate
@@ -144,6 +144,6 @@ impl AffiliatesApi {
         id: Path<String>,
         #[oai(name = "If-Match")] if_match: Header<Option<String>>,
     ) -> Result<Changed<Affiliate>, Problem> {
-        crud::archive::<Affiliates>(&self.0, &caller, &id, if_match.as_deref()).await
+        crud::change::<Affiliates>(&self.0, &caller, &id, if_match.as_deref(), Draft::Archive).await
     }
 }

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
-use serde_json::{Value, json};
+use serde_json::Value;
+use weir_engine::catalog::propose::{self, Draft, KeyHash, Target};
 use weir_engine::catalog::{self, Catalog, Entities, EntityKind};
 use weir_engine::ids::{self, TenantId};
 
 use super::number_of;
 use crate::admin::answers::{Changed, Created, Shown};
-use crate::admin::auth::{All, Caller, May};
+use crate::admin::auth::{Keys, May};
 use crate::admin::context::AdminContext;
-use crate::admin::crud::{self, ListQuery, Resource};
+use crate::admin::crud::{self, ListQuery, Resource, refused};
 use crate::admin::dto::{self, ApiKeyId, Liveness, Time};
 use crate::admin::input::Input;
 use crate::admin::list::{Page, Paging};
@@ -27,7 +28,7 @@ pub(in crate::admin) struct ApiKeyDraft {
     /// Name for people.
     #[oai(validator(min_length = 1, max_length = 200))]
     name: String,
-    /// What it may do: `*`, `read`, `write`, `reports`, `track`.
+    /// What it may do: `*` for everything, or a list as in the introduction.
     #[oai(validator(min_items = 1))]
     scopes: Vec<String>,
 }
@@ -83,7 +84,6 @@ impl Resource for ApiKeys {
     const KIND: EntityKind = EntityKind::ApiKey;
     const PATH: &'static str = "/v1/api-keys/";
     const STATUSES: &'static [&'static str] = &["active", "archived"];
-    const OWNED: &'static [&'static str] = &[];
     type Entity = catalog::ApiKey;
     type View = ApiKey;
 
@@ -100,22 +100,20 @@ impl Resource for ApiKeys {
     }
 }
 
-/// What a client may say of a key, with what is kept of `new`.
-pub(super) fn with_hash(mut draft: Value, new: &NewKey) -> Result<Value, Problem> {
-    crate::admin::input::refuse_unknown(&draft, &["name", "scopes"])?;
-    draft["prefix"] = new.prefix.clone().into();
-    draft["sha256"] = new.sha256.clone().into();
-    Ok(draft)
+/// The draft of a key whose secret is `new`.
+pub(super) fn with_secret(draft: Value, new: &NewKey) -> Result<Draft, Problem> {
+    let draft: propose::ApiKeyDraft = propose::parse_draft(draft).map_err(Problem::fields)?;
+    Ok(Draft::ApiKey(propose::ApiKeyDraft {
+        hash: Some(KeyHash {
+            prefix: new.prefix.clone(),
+            sha256: new.sha256.clone(),
+        }),
+        ..draft
+    }))
 }
 
 /// Operations on keys.
 pub(in crate::admin) struct ApiKeysApi(pub(in crate::admin) Arc<AdminContext>);
-
-impl ApiKeysApi {
-    async fn revoked(&self, caller: &Caller, id: &str, if_match: Option<&str>) -> Result<Changed<ApiKey>, Problem> {
-        crud::change::<ApiKeys>(&self.0, caller, id, if_match, &json!({"status": "archived"})).await
-    }
-}
 
 #[OpenApi(prefix_path = "/v1/api-keys", tag = "Tag::ApiKeys")]
 impl ApiKeysApi {
@@ -123,10 +121,10 @@ impl ApiKeysApi {
     ///
     /// The answer carries the key, this once.
     #[oai(path = "/", method = "post", operation_id = "createApiKey")]
-    async fn create(&self, caller: May<All>, draft: Input<ApiKeyDraft>) -> Result<Created<NewApiKey>, Problem> {
+    async fn create(&self, caller: May<Keys>, draft: Input<ApiKeyDraft>) -> Result<Created<NewApiKey>, Problem> {
         let new = NewKey::from_random(self.0.random.bytes());
-        let draft = with_hash(draft.value, &new)?;
-        let done = crud::make(&self.0, &caller, EntityKind::ApiKey, &draft).await?;
+        let draft = with_secret(draft.value, &new)?;
+        let done = self.0.propose(&caller, Target::Create, draft).await?.map_err(refused)?;
         let current = crud::find_number::<ApiKeys>(&self.0, caller.tenant, done.key.number)?;
         let mut json = current.json(&self.0, caller.tenant)?;
         json["api_key"] = new.key.into();
@@ -137,7 +135,7 @@ impl ApiKeysApi {
     #[oai(path = "/", method = "get", operation_id = "listApiKeys")]
     async fn list(
         &self,
-        caller: May<All>,
+        caller: May<Keys>,
         /// Statuses to keep, by comma; `-` before one excludes it.
         status: Query<Option<String>>,
         /// Entries of the page, at most 500.
@@ -162,7 +160,7 @@ impl ApiKeysApi {
     #[oai(path = "/:id", method = "get", operation_id = "getApiKey")]
     async fn show(
         &self,
-        caller: May<All>,
+        caller: May<Keys>,
         id: Path<String>,
         #[oai(name = "If-None-Match")] if_none_match: Header<Option<String>>,
     ) -> Result<Shown<ApiKey>, Problem> {
@@ -175,10 +173,10 @@ impl ApiKeysApi {
     #[oai(path = "/:id/revoke", method = "post", operation_id = "revokeApiKey")]
     async fn revoke(
         &self,
-        caller: May<All>,
+        caller: May<Keys>,
         id: Path<String>,
         #[oai(name = "If-Match")] if_match: Header<Option<String>>,
     ) -> Result<Changed<ApiKey>, Problem> {
-        self.revoked(&caller, &id, if_match.as_deref()).await
+        crud::change::<ApiKeys>(&self.0, &caller, &id, if_match.as_deref(), Draft::Archive).await
     }
 }

@@ -6,6 +6,7 @@ use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use serde_json::{Map, Value};
+use weir_engine::catalog::propose::Draft;
 use weir_engine::catalog::{self, CampaignKind, Catalog, Entities, EntityKind};
 use weir_engine::ids::{self, TenantId};
 
@@ -94,7 +95,6 @@ impl Resource for Campaigns {
     const KIND: EntityKind = EntityKind::Campaign;
     const PATH: &'static str = "/v1/campaigns/";
     const STATUSES: &'static [&'static str] = &["active", "archived"];
-    const OWNED: &'static [&'static str] = &["kind"];
     type Entity = catalog::Campaign;
     type View = Campaign;
 
@@ -183,7 +183,7 @@ impl CampaignsApi {
         #[oai(name = "If-Match")] if_match: Header<Option<String>>,
         patch: Patch<CampaignDraft>,
     ) -> Result<Changed<Campaign>, Problem> {
-        crud::change::<Campaigns>(&self.0, &caller, &id, if_match.as_deref(), &patch.value).await
+        crud::change::<Campaigns>(&self.0, &caller, &id, if_match.as_deref(), Draft::Patch(patch.value)).await
     }
 
     /// Archives a campaign
@@ -194,6 +194,6 @@ impl CampaignsApi {
         id: Path<String>,
         #[oai(name = "If-Match")] if_match: Header<Option<String>>,
     ) -> Result<Changed<Campaign>, Problem> {
-        crud::archive::<Campaigns>(&self.0, &caller, &id, if_match.as_deref()).await
+        crud::change::<Campaigns>(&self.0, &caller, &id, if_match.as_deref(), Draft::Archive).await
     }
 }

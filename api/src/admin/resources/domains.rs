@@ -5,6 +5,7 @@ use std::sync::Arc;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
+use weir_engine::catalog::propose::Draft;
 use weir_engine::catalog::{self, Catalog, Entities, EntityKind};
 use weir_engine::ids::{self, TenantId};
 
@@ -51,7 +52,6 @@ impl Resource for Domains {
     const KIND: EntityKind = EntityKind::Domain;
     const PATH: &'static str = "/v1/domains/";
     const STATUSES: &'static [&'static str] = &["active", "archived"];
-    const OWNED: &'static [&'static str] = &[];
     type Entity = catalog::Domain;
     type View = Domain;
 
@@ -123,6 +123,6 @@ impl DomainsApi {
         id: Path<String>,
         #[oai(name = "If-Match")] if_match: Header<Option<String>>,
     ) -> Result<Changed<Domain>, Problem> {
-        crud::archive::<Domains>(&self.0, &caller, &id, if_match.as_deref()).await
+        crud::change::<Domains>(&self.0, &caller, &id, if_match.as_deref(), Draft::Archive).await
     }
 }

@@ -6,6 +6,7 @@ use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use serde_json::{Map, Value};
+use weir_engine::catalog::propose::Draft;
 use weir_engine::catalog::{self, Catalog, Entities, EntityKind};
 use weir_engine::ids::{self, TenantId};
 
@@ -127,7 +128,6 @@ impl Resource for Offers {
     const KIND: EntityKind = EntityKind::Offer;
     const PATH: &'static str = "/v1/offers/";
     const STATUSES: &'static [&'static str] = &["active", "paused", "archived"];
-    const OWNED: &'static [&'static str] = &["link_campaign"];
     type Entity = catalog::Offer;
     type View = Offer;
 
@@ -221,7 +221,7 @@ impl OffersApi {
         #[oai(name = "If-Match")] if_match: Header<Option<String>>,
         patch: Patch<OfferDraft>,
     ) -> Result<Changed<Offer>, Problem> {
-        crud::change::<Offers>(&self.0, &caller, &id, if_match.as_deref(), &patch.value).await
+        crud::change::<Offers>(&self.0, &caller, &id, if_match.as_deref(), Draft::Patch(patch.value)).await
     }
 
     /// Archives an offer
@@ -232,6 +232,6 @@ impl OffersApi {
         id: Path<String>,
         #[oai(name = "If-Match")] if_match: Header<Option<String>>,
     ) -> Result<Changed<Offer>, Problem> {
-        crud::archive::<Offers>(&self.0, &caller, &id, if_match.as_deref()).await
+        crud::change::<Offers>(&self.0, &caller, &id, if_match.as_deref(), Draft::Archive).await
     }
 }

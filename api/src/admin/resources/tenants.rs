@@ -6,20 +6,19 @@ use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use serde_json::{Value, json};
-use weir_engine::catalog::propose::{Proposal, Target};
+use weir_engine::catalog::propose::{self, Draft, Proposal, Target};
 use weir_engine::catalog::{Catalog, EntityKey, EntityKind};
 use weir_engine::ids;
 
-use super::api_keys::with_hash;
+use super::api_keys::with_secret;
 use crate::admin::answers::{Changed, Created, Shown, etag, expected, is_unmodified};
 use crate::admin::auth::{Anyone, Caller, Operator, Reads, Writes};
 use crate::admin::context::AdminContext;
 use crate::admin::crud::refused;
 use crate::admin::dto::{self, CurrencyCode, Liveness, TenantId, Time, Zone};
-use crate::admin::input::{self, Input, Patch};
+use crate::admin::input::{Input, Patch};
 use crate::admin::list::{Page, Paging, WordFilter};
 use crate::admin::tags::Tag;
-use crate::admin::drafts;
 use crate::api_key::NewKey;
 use crate::problem::{Code, Problem};
 
@@ -95,55 +94,34 @@ pub(in crate::admin) struct NewTenant {
     api_key: String,
 }
 
-/// Fields of a tenant that no draft has.
-const OWNED: [&str; 1] = ["rules"];
 /// Fields that only the operator sets.
 const OPERATORS: [&str; 2] = ["uniqueness_capacity", "status"];
-/// Most tenants of an installation: ids have 24 bits.
-const TENANTS_MAX: u32 = (1 << 24) - 1;
+/// The installation itself: its catalog has the list of tenants.
+const INSTALLATION: ids::TenantId = ids::TenantId(0);
 
 /// Operations on tenants.
-pub(in crate::admin) struct TenantsApi {
-    context: Arc<AdminContext>,
-    /// Tenants are made one after the other, so that each gets an id of its own.
-    making: tokio::sync::Mutex<()>,
-}
+pub(in crate::admin) struct TenantsApi(pub(in crate::admin) Arc<AdminContext>);
 
 impl TenantsApi {
-    pub(in crate::admin) fn new(context: Arc<AdminContext>) -> Self {
-        Self {
-            context,
-            making: tokio::sync::Mutex::default(),
-        }
-    }
-
-    fn free_id(&self) -> Result<ids::TenantId, Problem> {
-        let last = self.context.actors.tenants().into_iter().max();
-        let next = last.map_or(0, |t| t.0) + 1;
-        if next > TENANTS_MAX {
-            return Err(Problem::new(Code::Conflict, "there is no room for another tenant"));
-        }
-        Ok(ids::TenantId(next))
-    }
-
-    async fn make(&self, operator: Operator, draft: &Value) -> Result<(ids::TenantId, NewKey), Problem> {
-        let new = NewKey::from_random(self.context.random.bytes());
-        let key = with_hash(json!({"name": "first key", "scopes": ["*"]}), &new)?;
-        let tenant = drafts::read(EntityKind::Tenant, draft).map_err(Problem::fields)?;
-        let key = drafts::read(EntityKind::ApiKey, &key).map_err(|_| Problem::internal("the first key of a tenant is not acceptable"))?;
-        let _one_at_a_time = self.making.lock().await;
-        let id = self.free_id()?;
-        let caller = Caller {
-            tenant: id,
-            by: operator.by,
+    /// The installation takes the tenant into its list, which gives it its number; then the tenant gets its settings
+    /// and its first key. A tenant without settings is none: what fails between leaves nothing but a number unused.
+    async fn make(&self, operator: Operator, draft: Value) -> Result<(ids::TenantId, NewKey), Problem> {
+        let new = NewKey::from_random(self.0.random.bytes());
+        let key = with_secret(json!({"name": "first key", "scopes": ["*"]}), &new)?;
+        let draft: propose::TenantDraft = propose::parse_draft(draft).map_err(Problem::fields)?;
+        let by = |tenant| Caller {
+            tenant,
+            by: operator.by.clone(),
         };
-        let proposals = [tenant, key].map(|draft| Proposal {
-            by: caller.by.clone(),
+        let listed = Draft::NewTenant(draft.clone());
+        let listed = self.0.propose(&by(INSTALLATION), Target::Create, listed).await?.map_err(refused)?;
+        let id = ids::TenantId(listed.key.number);
+        let proposals = [Draft::Tenant(draft), key].map(|draft| Proposal {
+            by: operator.by.clone(),
             target: Target::Create,
             draft,
         });
-        let answers = self.context.propose_all(&caller, proposals.into()).await?;
-        for answer in answers {
+        for answer in self.0.propose_all(&by(id), proposals.into()).await? {
             answer.map_err(refused)?;
         }
         Ok((id, new))
@@ -155,7 +133,7 @@ impl TenantsApi {
         if only.is_some_and(|only| only != tenant) {
             return Err(Problem::not_found());
         }
-        Ok((tenant, self.context.catalog(tenant)?))
+        Ok((tenant, self.0.catalog(tenant)?))
     }
 }
 
@@ -176,8 +154,8 @@ impl TenantsApi {
     /// For the operator of the installation. The answer carries the tenant's first key, this once.
     #[oai(path = "/", method = "post", operation_id = "createTenant")]
     async fn create(&self, operator: Operator, draft: Input<TenantDraft>) -> Result<Created<NewTenant>, Problem> {
-        let (id, new) = self.make(operator, &draft.value).await?;
-        let (mut json, version) = json_of(id, &*self.context.catalog(id)?)?;
+        let (id, new) = self.make(operator, draft.value).await?;
+        let (mut json, version) = json_of(id, &*self.0.catalog(id)?)?;
         json["api_key"] = new.key.into();
         let location = format!("/v1/tenants/{id}");
         Ok(Created::Created(Json(dto::shaped(json)?), location, etag(version)))
@@ -205,9 +183,9 @@ impl TenantsApi {
             before: before.0,
         };
         let statuses = WordFilter::read("status", status.as_deref(), &["active", "archived"])?;
-        let tenants = self.context.actors.tenants();
+        let tenants = self.0.actors.tenants();
         let visible = tenants.into_iter().rev().filter(|t| caller.only.is_none_or(|only| only == *t));
-        let found = visible.filter_map(|t| Some((t, self.context.actors.catalog(t)?)));
+        let found = visible.filter_map(|t| Some((t, self.0.actors.catalog(t)?)));
         let is_wanted = |catalog: &Catalog| {
             catalog.tenant.as_ref().is_some_and(|t| statuses.passes(t.body.status.as_str()))
         };
@@ -251,20 +229,18 @@ impl TenantsApi {
             let detail = format!("only the operator may set {}", OPERATORS.join(", "));
             return Err(Problem::new(Code::Forbidden, detail));
         }
-        let entity = catalog.tenant.clone().ok_or_else(Problem::not_found)?;
-        let wanted = expected(if_match.as_deref(), entity.version)?.unwrap_or(entity.version);
-        let now = drafts::of(&entity.body, &OWNED)?;
-        let draft = drafts::read(EntityKind::Tenant, &input::merge(now, patch.value)).map_err(Problem::fields)?;
+        let version = catalog.tenant.as_ref().map_or(0, |t| t.version);
         let target = Target::Update {
             key: EntityKey::one(EntityKind::Tenant, 0),
-            expected: Some(wanted),
+            expected: expected(if_match.as_deref(), version)?,
         };
+        let draft = Draft::Patch(patch.value);
         let caller = Caller {
             tenant,
             by: caller.by,
         };
-        self.context.propose(&caller, target, draft).await?.map_err(refused)?;
-        let (json, version) = json_of(tenant, &*self.context.catalog(tenant)?)?;
+        self.0.propose(&caller, target, draft).await?.map_err(refused)?;
+        let (json, version) = json_of(tenant, &*self.0.catalog(tenant)?)?;
         Ok(Changed::Entity(Json(dto::shaped(json)?), etag(version)))
     }
 }

@@ -126,10 +126,10 @@ impl TermsApi {
     }
 }
 
-#[OpenApi(prefix_path = "/v1/offers/:offer_id/affiliates", tag = "Tag::Offers")]
+#[OpenApi(prefix_path = "/v1/offers", tag = "Tag::Offers")]
 impl TermsApi {
     /// Sets the terms of an affiliate on an offer
-    #[oai(path = "/:affiliate_id", method = "put", operation_id = "putTerms")]
+    #[oai(path = "/:offer_id/affiliates/:affiliate_id", method = "put", operation_id = "putTerms")]
     async fn put(
         &self,
         caller: May<Writes>,
@@ -146,7 +146,7 @@ impl TermsApi {
         if is_wildcard_on_nothing || expected.is_some_and(|expected| expected != version) {
             return Err(refused(Refusal::VersionMismatch { current: version }));
         }
-        let draft = drafts::read(EntityKind::Terms, &draft.value).map_err(Problem::fields)?;
+        let draft = drafts::read(EntityKind::Terms, draft.value).map_err(Problem::fields)?;
         let target = Target::Update {
             key: pair.key(),
             expected,
@@ -164,7 +164,7 @@ impl TermsApi {
     }
 
     /// Shows the terms of an affiliate on an offer
-    #[oai(path = "/:affiliate_id", method = "get", operation_id = "getTerms")]
+    #[oai(path = "/:offer_id/affiliates/:affiliate_id", method = "get", operation_id = "getTerms")]
     async fn show(
         &self,
         caller: May<Reads>,
@@ -182,7 +182,7 @@ impl TermsApi {
     }
 
     /// Lists the affiliates that have terms on an offer
-    #[oai(path = "/", method = "get", operation_id = "listTerms")]
+    #[oai(path = "/:offer_id/affiliates", method = "get", operation_id = "listTerms")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
     async fn list(
         &self,

@@ -11,16 +11,17 @@ use crate::admin::Allowance;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_may_do_what_its_scopes_say_and_no_more() {
     let world = World::new().await;
-    let reads = world.scoped_key(OURS, 2, &["read"]).await;
+    let reads = world.scoped_key(OURS, 2, &["catalog:read"]).await;
     let tracks = world.scoped_key(OURS, 3, &["track"]).await;
-    let reports = world.scoped_key(OURS, 4, &["reports"]).await;
+    let reports = world.scoped_key(OURS, 4, &["reports:read"]).await;
     let cases = [
         (key_of(OURS), "/v1/offers", 200),
         (reads.clone(), "/v1/offers", 200),
         (tracks.clone(), "/v1/offers", 403),
         (reports.clone(), "/v1/offers", 403),
         (reports.clone(), "/v1/reports/schema", 200),
-        (reads.clone(), "/v1/reports/schema", 200),
+        (reads.clone(), "/v1/reports/schema", 403),
+        (reads.clone(), "/v1/conversions", 403),
         (tracks, "/v1/reports/schema", 403),
         (reads.clone(), "/v1/api-keys", 403),
         (key_of(OURS), "/v1/api-keys", 200),

@@ -1,4 +1,11 @@
 //! The admin API over a real journal, a real store and real actors, in one process.
 
 mod auth;
+mod boundary;
+mod conversions;
+mod document;
+mod entities;
+mod faults;
+mod idempotency;
+mod seed;
 mod world;
