@@ -15,6 +15,7 @@ pub struct Seed {
     pub affiliate: String,
     pub offer: String,
     pub campaign: String,
+    pub arm: String,
     pub domain: String,
     pub api_key: String,
 }
@@ -47,6 +48,8 @@ impl World {
         let terms = format!("/v1/offers/{offer}/affiliates/{affiliate}");
         let body = json!({"status": "approved", "payout": {"type": "cpa", "amount": "11"}});
         self.ask(&key, Method::PUT, &terms, &[], Some(&body)).await.expect(201);
+        let shown = self.ask(&key, Method::GET, &format!("/v1/campaigns/{campaign}"), &[], None).await;
+        let arm = shown.body["arms"][0]["id"].as_str().unwrap_or_default().to_owned();
         Seed {
             tenant,
             key,
@@ -54,6 +57,7 @@ impl World {
             affiliate,
             offer,
             campaign,
+            arm,
             domain,
             api_key,
         }

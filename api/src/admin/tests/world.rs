@@ -12,14 +12,15 @@ use serde_json::{Value, json};
 use weir_actors::{Clock, Mesh, Options, Ports};
 use weir_embedded::Embedded;
 use weir_engine::catalog::{Change, EntityKey, EntityKind};
-use weir_engine::click_id::EPOCH_MS;
-use weir_engine::fact::Kind;
-use weir_engine::ids::{Position, TenantId, UnixMs};
+use weir_engine::click_id::{ClickId, EPOCH_MS, Parts};
+use weir_engine::fact::{AuthKind, ClickCore, ClickDetail, ClickOutcome, ClickReason, ConversionReceived, Kind, Sent};
+use weir_engine::ids::{ConversionId, Position, TenantId, UnixMs};
 use weir_engine::ports::Append;
 use weir_engine::record::Record;
 use weir_engine::secrets::MasterSecret;
 use weir_journal::{Cursors, Journal};
 
+use super::seed::Seed;
 use crate::admin::{self, AdminContext, Allowance, Random};
 use crate::api_key::NewKey;
 
@@ -31,6 +32,7 @@ pub const THEIRS: TenantId = TenantId(2);
 pub struct World {
     _folder: tempfile::TempDir,
     now: Arc<AtomicU64>,
+    minted: AtomicU64,
     pub mesh: Mesh,
     journal: Journal,
     pub app: BoxEndpoint<'static, Response>,
@@ -69,6 +71,17 @@ impl Answer {
         let text = |e: &Value, name: &str| e[name].as_str().unwrap_or_default().to_owned();
         errors.iter().map(|e| (text(e, "field"), text(e, "code"))).collect()
     }
+}
+
+/// The number of the entity that an id names: its last 32 bits.
+pub fn number(id: &str) -> u32 {
+    let digits = id.split_once('_').map_or(id, |(_, digits)| digits);
+    let value = |c: char| "0123456789abcdefghjkmnpqrstvwxyz".find(c).unwrap_or(0) as u64;
+    digits.chars().fold(0u64, |number, c| (number << 5) | value(c)) as u32
+}
+
+fn secrets() -> MasterSecret {
+    MasterSecret::new([9; 32])
 }
 
 /// A key with every scope of a tenant: the same in every world.
@@ -123,7 +136,7 @@ impl World {
             reports: Arc::clone(&store) as _,
             ledger: store as _,
             clicks: Arc::new(journal.clone()),
-            secrets: MasterSecret::new([9; 32]),
+            secrets: secrets(),
             operator_key: OPERATOR.to_owned(),
             public_url: "https://track.example".to_owned(),
             agents: None,
@@ -140,6 +153,7 @@ impl World {
         Self {
             _folder: folder,
             now,
+            minted: AtomicU64::new(0),
             mesh,
             journal,
             app: app.boxed(),
@@ -157,6 +171,8 @@ impl World {
     /// Writes a tenant with the key [`key_of`].
     pub async fn tenant(&self, tenant: TenantId) {
         let settings = json!({"name": format!("T{}", tenant.0), "currency": "USD", "timezone": "Europe/Berlin"});
+        let listed = EntityKey::one(EntityKind::Tenant, tenant.0);
+        self.configure(TenantId(0), listed, settings.clone()).await;
         self.configure(tenant, EntityKey::one(EntityKind::Tenant, 0), settings).await;
         self.key(tenant, 1, &new_key(tenant.0 as u8), &["*"]).await;
     }
@@ -184,17 +200,100 @@ impl World {
         let mut open = Vec::new();
         change.write(&mut open);
         let position = self.append(tenant, Kind::ConfigChanged, &open).await;
+        self.stored(position).await;
+    }
+
+    /// Waits until the fact at `position` is stored.
+    async fn stored(&self, position: Position) {
         let stored = self.mesh.progress().wait_for(position);
         tokio::time::timeout(Duration::from_secs(20), stored).await.expect("stored in time");
     }
 
+    /// Writes a click of the seed's affiliate that was sent to the seed's offer by its campaign.
+    pub async fn click(&self, seed: &Seed) -> ClickId {
+        let sequence = self.minted.fetch_add(1, Ordering::Relaxed) as u16;
+        let parts = Parts {
+            key_number: 0,
+            tenant: seed.tenant.0,
+            ms: self.now().0 - EPOCH_MS,
+            node: 0,
+            sequence,
+        };
+        let click_id = ClickId::mint(parts, &secrets().click_key(seed.tenant, 0));
+        let core = ClickCore {
+            tenant: seed.tenant,
+            at: self.now(),
+            click_id,
+            campaign: number(&seed.campaign),
+            flow: None,
+            wanted_offer: Some(number(&seed.offer)),
+            sent: Some(Sent {
+                offer: number(&seed.offer),
+                offer_version: 1,
+                arm: number(&seed.arm),
+            }),
+            affiliate: Some(number(&seed.affiliate)),
+            visitor: [u64::from(sequence), 1],
+            country: *b"DE",
+            device: 1,
+            bot: None,
+            propensity: 1.0,
+            policy_version: 0,
+            config_version: 3,
+            cost: None,
+            is_test: false,
+            outcome: ClickOutcome::Redirected,
+            reason: ClickReason::None,
+        };
+        let detail = ClickDetail {
+            link: "link".to_owned(),
+            eligible: vec![number(&seed.arm)],
+        };
+        let mut open = Vec::new();
+        core.write(&detail, &mut open);
+        let position = self.append_click(seed.tenant, Kind::Clicked, &open, Some(click_id)).await;
+        self.stored(position).await;
+        click_id
+    }
+
+    /// Writes an authenticated postback for a click; gives the id of the conversion that it makes.
+    pub async fn postback(&self, seed: &Seed, click_id: ClickId, txid: &str, status: &str) -> String {
+        let sequence = self.minted.fetch_add(1, Ordering::Relaxed) as u16;
+        let parts = Parts {
+            sequence,
+            ..click_id.parts()
+        };
+        let received = ConversionReceived {
+            received_id: ClickId::mint(parts, &secrets().click_key(seed.tenant, 0)),
+            advertiser: Some(number(&seed.advertiser)),
+            click_id: Some(click_id),
+            auth: AuthKind::Token,
+            occurred_at: None,
+            event: String::new(),
+            txid: txid.to_owned(),
+            amount: "99.90".to_owned(),
+            currency: "USD".to_owned(),
+            status: status.to_owned(),
+            warnings: Vec::new(),
+        };
+        let mut open = Vec::new();
+        received.write(&mut open);
+        let position = self.append(seed.tenant, Kind::ConversionReceived, &open).await;
+        self.stored(position).await;
+        ConversionId::at(position).to_string()
+    }
+
     pub async fn append(&self, tenant: TenantId, kind: Kind, open: &[u8]) -> Position {
+        self.append_click(tenant, kind, open, None).await
+    }
+
+    async fn append_click(&self, tenant: TenantId, kind: Kind, open: &[u8], click_id: Option<ClickId>) -> Position {
         let record = Record {
             tenant,
             at: self.now(),
             kind: kind.code(),
             version: 1,
-            click_id: None,
+            click_id,
             open,
             private_key: 0,
             private: &[],
