@@ -1,21 +1,45 @@
 //! The OpenAPI document, its page, and the pages of errors.
 
-use poem::http::StatusCode;
+use std::collections::HashMap;
+use std::marker::PhantomData;
+
+use poem::endpoint::BoxEndpoint;
+use poem::http::{Method, StatusCode};
 use poem::web::Html;
 use poem::{IntoResponse, Response};
+use poem_openapi::registry::{MetaApi, Registry};
 use poem_openapi::{OpenApi, OpenApiService};
 use serde_json::{Value, json};
 use weir_engine::catalog::propose::Scope;
 
-use super::refined::Refined;
 use crate::problem::Code;
 
 /// A style sheet that the page would load from elsewhere; it does without.
 const FOREIGN_STYLE: &str = r#"<link href="https://fonts.googleapis.com/css2?family=Open+Sans:wght@300;600&family=Roboto+Mono&display=swap" rel="stylesheet">"#;
 
-/// The document of an API as JSON.
-pub(super) fn document<A: OpenApi>(service: &OpenApiService<Refined<A>, ()>) -> String {
-    let spec = service.spec();
+/// Operations that are documented but not carried out.
+struct Documented<A>(PhantomData<fn() -> A>);
+
+impl<A: OpenApi> OpenApi for Documented<A> {
+    fn meta() -> Vec<MetaApi> {
+        A::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        A::register(registry);
+    }
+
+    fn add_routes(self, _: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {}
+}
+
+fn service<A: OpenApi>() -> OpenApiService<Documented<A>, ()> {
+    OpenApiService::new(Documented(PhantomData), "Weir admin API", env!("CARGO_PKG_VERSION"))
+        .description(introduction())
+}
+
+/// The document of operations as JSON.
+pub(super) fn document<A: OpenApi>() -> String {
+    let spec = service::<A>().spec();
     // What the framework wrote is JSON; if ever not, the document is as it wrote it.
     let Ok(mut document) = serde_json::from_str::<Value>(&spec) else {
         return spec;
@@ -65,7 +89,7 @@ fn refuse_unknown_fields(document: &mut Value) {
 }
 
 /// What stands at the top of the document.
-pub(super) fn introduction() -> String {
+fn introduction() -> String {
     let scopes: Vec<String> = Scope::ALL.iter().map(|scope| format!("`{scope}`")).collect();
     format!(
         "Every answer has an `X-Request-Id`; every error is a problem (RFC 9457) with a `code`. Amounts are decimal \
@@ -77,8 +101,11 @@ pub(super) fn introduction() -> String {
 }
 
 /// The page that shows the document, with nothing loaded from elsewhere.
-pub(super) fn page<A: OpenApi>(service: &OpenApiService<Refined<A>, ()>) -> String {
-    service.rapidoc_html().replace(FOREIGN_STYLE, "")
+pub(super) fn page<A: OpenApi>(document: &str) -> String {
+    let service = service::<A>();
+    // In a script, `</` would end it.
+    let document = document.replace("</", "<\\/");
+    service.rapidoc_html().replace(FOREIGN_STYLE, "").replace(&service.spec(), &document)
 }
 
 /// The page of an error.

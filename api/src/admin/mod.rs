@@ -71,9 +71,15 @@ type Resources = (
     DomainsApi,
 );
 type Answers = (DistributionApi, ReportsApi, BalancesApi, ClicksApi, ConversionsApi, SimulateApi);
-type Service = OpenApiService<Refined<(Resources, Answers)>, ()>;
+type Operations = (Resources, Answers);
 
-fn service(context: &Arc<AdminContext>) -> Service {
+/// The OpenAPI document as JSON, without starting anything.
+#[must_use]
+pub fn openapi() -> String {
+    docs::document::<Operations>()
+}
+
+fn operations(context: &Arc<AdminContext>) -> Operations {
     let c = || Arc::clone(context);
     let resources = (
         TenantsApi(c()),
@@ -93,16 +99,15 @@ fn service(context: &Arc<AdminContext>) -> Service {
         ConversionsApi(c()),
         SimulateApi(c()),
     );
-    OpenApiService::new(Refined((resources, answers)), "Weir admin API", env!("CARGO_PKG_VERSION"))
-        .description(docs::introduction())
+    (resources, answers)
 }
 
 /// The admin API as an endpoint.
 pub fn app(context: AdminContext) -> impl Endpoint<Output = Response> + 'static {
     let context = Arc::new(context);
-    let service = service(&context);
-    let document: Arc<str> = docs::document(&service).into();
-    let page: Arc<str> = docs::page(&service).into();
+    let document: Arc<str> = openapi().into();
+    let page: Arc<str> = docs::page::<Operations>(&document).into();
+    let service = OpenApiService::new(Refined(operations(&context)), "Weir admin API", env!("CARGO_PKG_VERSION"));
     let routes = Route::new()
         .at("/v1/openapi.json", get(show_document.data(Document(document))))
         .at("/docs", get(show_page.data(Page(page))))

@@ -7,5 +7,6 @@ mod document;
 mod entities;
 mod faults;
 mod idempotency;
+mod schema;
 mod seed;
 mod world;

@@ -21,7 +21,7 @@ use weir_engine::secrets::MasterSecret;
 use weir_journal::{Cursors, Journal};
 
 use super::seed::Seed;
-use crate::admin::{self, AdminContext, Allowance, Random};
+use crate::admin::{self, Actors, AdminContext, Allowance, Random};
 use crate::api_key::NewKey;
 
 pub const OPERATOR: &str = "weir_operator_for_tests";
@@ -35,6 +35,8 @@ pub struct World {
     minted: AtomicU64,
     pub mesh: Mesh,
     journal: Journal,
+    store: Arc<Embedded>,
+    allowance: Allowance,
     pub app: BoxEndpoint<'static, Response>,
 }
 
@@ -129,19 +131,35 @@ impl World {
         let mesh = Mesh::start(ports, Options::default()).await.expect("actors");
         let at_head = tokio::time::timeout(Duration::from_secs(20), mesh.at_head());
         at_head.await.expect("the head is reached in time");
-        let clock = Arc::clone(&now);
+        let mut world = Self {
+            app: poem::Route::new().map_to_response().boxed(),
+            _folder: folder,
+            now,
+            minted: AtomicU64::new(0),
+            mesh,
+            journal,
+            store,
+            allowance,
+        };
+        world.replace_actors(|mesh| mesh);
+        world
+    }
+
+    /// Starts the API anew with other actors.
+    pub fn replace_actors<A: Actors>(&mut self, actors: impl FnOnce(Mesh) -> A) {
+        let clock = Arc::clone(&self.now);
         let counter = AtomicU64::new(1);
         let app = admin::app(AdminContext {
-            actors: Arc::new(mesh.clone()),
-            reports: Arc::clone(&store) as _,
-            ledger: store as _,
-            clicks: Arc::new(journal.clone()),
+            actors: Arc::new(actors(self.mesh.clone())),
+            reports: Arc::clone(&self.store) as _,
+            ledger: Arc::clone(&self.store) as _,
+            clicks: Arc::new(self.journal.clone()),
             secrets: secrets(),
             operator_key: OPERATOR.to_owned(),
             public_url: "https://track.example".to_owned(),
             agents: None,
             countries: None,
-            allowance,
+            allowance: self.allowance,
             now: Box::new(move || UnixMs(clock.load(Ordering::Relaxed))),
             random: Random::from(move |bytes| {
                 let number = counter.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -150,14 +168,7 @@ impl World {
                 }
             }),
         });
-        Self {
-            _folder: folder,
-            now,
-            minted: AtomicU64::new(0),
-            mesh,
-            journal,
-            app: app.boxed(),
-        }
+        self.app = app.boxed();
     }
 
     pub fn now(&self) -> UnixMs {
