@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod data_folder;
+mod demo;
 mod facts_json;
 mod logging;
 mod ready;
@@ -50,6 +51,7 @@ fn run(cli: Cli, loaded: Loaded) -> anyhow::Result<ExitCode> {
     let folder = || DataFolder::open(&settings.node.data);
     match cli.command {
         Command::Serve(args) => server::run(settings, args.ready_file.as_deref()),
+        Command::Demo(args) => demo::run(settings, &args),
         Command::Migrate(command) => commands::migrate(&command, &folder()?, output),
         Command::Journal(command) => commands::journal(command, &folder()?, output),
         Command::Replay(args) => commands::replay(&args, &folder()?, output),

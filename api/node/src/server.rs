@@ -14,6 +14,7 @@ use weir_engine::click_id::EPOCH_MS;
 use weir_engine::ids::{PARTITIONS, UnixMs};
 use weir_engine::ports::{LedgerStore, ReportStore};
 use weir_engine::secrets::MasterSecret;
+use weir_engine::visitor::{Countries, UserAgents};
 use weir_journal::{Cursors, Journal};
 
 use crate::data_folder::DataFolder;
@@ -30,6 +31,9 @@ pub struct Server {
     pub journal: Journal,
     pub secrets: MasterSecret,
     pub ready: Ready,
+    pub agents: Arc<UserAgents>,
+    pub countries: Arc<Countries>,
+    pub node: u16,
     edge: EdgeHandle,
 }
 
@@ -97,12 +101,13 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
         "" => traffic.clone(),
         url => url.trim_end_matches('/').to_owned(),
     };
+    let (agents, countries) = (Arc::new(agents.await??), Arc::new(countries.await??));
     let edge = Edge {
         options: Arc::new(edge_options(settings, &journal, public_url)),
         mesh: mesh.clone(),
         secrets: secrets.clone(),
-        agents: Arc::new(agents.await??),
-        countries: Arc::new(countries.await??),
+        agents: Arc::clone(&agents),
+        countries: Arc::clone(&countries),
         clicks,
         reports: store as Arc<dyn ReportStore>,
         clock: Clock::system(),
@@ -111,6 +116,9 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
     let edge = edge::serve(&edge, listeners, || journal.lane(), patience)?;
     Ok(Server {
         ready: ready(settings, &folder, traffic),
+        agents,
+        countries,
+        node: settings.node.id,
         mesh,
         journal,
         secrets,
@@ -202,7 +210,7 @@ fn ready(settings: &Settings, folder: &DataFolder, traffic: String) -> Ready {
 }
 
 /// Waits for SIGTERM or SIGINT.
-async fn stop_signal() {
+pub async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut terminate), Ok(mut interrupt)) = (
         signal(SignalKind::terminate()),

@@ -1,0 +1,161 @@
+//! `weir demo`: the server with data that somebody can play with.
+//!
+//! Two tenants are configured, 90 days of history go through the log and the actors like real traffic (with a
+//! clock of their own), then live clicks trickle in. Always true: the same seed on a new folder makes the same
+//! history; started again on its folder the demo goes on where it stopped.
+
+mod chance;
+mod history;
+mod people;
+mod seed;
+mod story;
+mod trickle;
+mod walker;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use weir_engine::catalog::propose::KeyHash;
+use weir_engine::ids::{AdvertiserId, AffiliateId, TenantId, UnixMs};
+use weir_engine::secrets::{MasterSecret, TokenKind};
+
+use self::people::People;
+use self::seed::SeededTenant;
+use crate::cli::DemoArgs;
+use crate::ready::Demo;
+use crate::server::{self, Server};
+use crate::settings::Settings;
+use crate::{data_folder, logging};
+
+const DAY_MS: u64 = 86_400_000;
+
+/// What a demo folder was made with.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Made {
+    seed: u64,
+    days: u32,
+    /// The end of the history, Unix milliseconds.
+    until: u64,
+}
+
+/// Serves the demo until told to stop.
+///
+/// # Errors
+/// Something could not be started.
+pub fn run(settings: &Settings, args: &DemoArgs) -> anyhow::Result<ExitCode> {
+    logging::start(&settings.log)?;
+    let runtime = server::runtime()?;
+    let mut server = runtime.block_on(server::start(settings))?;
+    let made = made(Path::new(&server.ready.data), args)?;
+    runtime.block_on(server.mesh.at_head());
+    let start = UnixMs(made.until.saturating_sub(u64::from(made.days) * DAY_MS));
+    let secrets = server.secrets.clone();
+    let tenants = runtime.block_on(seed::seed(&server.mesh, made.seed, start, |tenant| {
+        demo_key(&secrets, tenant)
+    }))?;
+    server.ready.demo = Some(shown(&server, &tenants)?);
+    if let Some(file) = &args.serve.ready_file {
+        server
+            .ready
+            .write(file)
+            .with_context(|| format!("ready file {}", file.display()))?;
+    }
+    eprintln!("{}", server.ready.banner());
+    let ids: Vec<TenantId> = tenants.iter().map(|t| t.id).collect();
+    let parts = history::Parts {
+        people: Arc::new(People::new(made.seed, &server.countries)),
+        tenants: ids,
+        seed: made.seed,
+    };
+    let work = runtime.spawn(history::tell(
+        history::Source::of(&server),
+        parts,
+        (made.days, made.until),
+        args.rate,
+    ));
+    runtime.block_on(server::stop_signal());
+    work.abort();
+    server::stop(&runtime, server, settings);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What this folder was made with; on a new folder, what it is made with now.
+fn made(folder: &Path, args: &DemoArgs) -> anyhow::Result<Made> {
+    let file = folder.join("demo.json");
+    if let Ok(text) = std::fs::read_to_string(&file) {
+        return serde_json::from_str(&text).with_context(|| format!("{}", file.display()));
+    }
+    let made = Made {
+        seed: args.seed,
+        days: args.days,
+        until: weir_actors::Clock::system().now().0,
+    };
+    let (_, mut out) = data_folder::private_file(&file)?;
+    serde_json::to_writer(&mut out, &made)?;
+    out.sync_all()?;
+    Ok(made)
+}
+
+/// The API key of a demo tenant: derived, so that it can be shown again.
+fn demo_key(secrets: &MasterSecret, tenant: TenantId) -> (String, KeyHash) {
+    let key = format!(
+        "weir_demo_{}",
+        secrets.derived_text("demo key", u64::from(tenant.0))
+    );
+    let sha256 = Sha256::digest(key.as_bytes());
+    let hash = KeyHash {
+        prefix: key[..14].to_owned(),
+        sha256: sha256.iter().map(|b| format!("{b:02x}")).collect(),
+    };
+    (key, hash)
+}
+
+/// Keys and URLs: the link of an offer that takes every visitor, and its advertiser's postback.
+fn shown(server: &Server, tenants: &[SeededTenant]) -> anyhow::Result<Demo> {
+    let tenant = tenants.first().context("a tenant")?;
+    let catalog = server
+        .mesh
+        .routes()
+        .catalog(tenant.id)
+        .context("its catalog")?;
+    let takes_all =
+        |o: &&weir_engine::catalog::Offer| o.caps.is_empty() && o.targeting == Default::default();
+    let offer = catalog
+        .offers
+        .values()
+        .map(|o| &o.body)
+        .find(takes_all)
+        .context("an offer")?;
+    let link = &catalog
+        .campaigns
+        .get(&offer.link_campaign)
+        .context("its link")?
+        .body
+        .link;
+    let affiliate = catalog.affiliates.keys().next().context("an affiliate")?;
+    let advertiser: AdvertiserId = offer.advertiser_id;
+    let version = catalog
+        .advertisers
+        .get(&advertiser.number())
+        .map_or(1, |a| a.body.token_version);
+    let token = server
+        .secrets
+        .token(TokenKind::Postback, advertiser, version);
+    let traffic = &server.ready.traffic;
+    Ok(Demo {
+        tenant: tenant.id.to_string(),
+        api_key: tenant.api_key.clone(),
+        operator_key: server.secrets.operator_key(1),
+        click_url: format!(
+            "{traffic}/c/{link}?aff={}",
+            AffiliateId::new(tenant.id, *affiliate)
+        ),
+        postback_url: format!(
+            "{traffic}/postback?click_id={{click_id}}&amount={{amount}}&txid={{txid}}&token={token}"
+        ),
+    })
+}

@@ -1,0 +1,63 @@
+//! What the admin API works with.
+
+use std::sync::Arc;
+
+use weir_engine::ids::UnixMs;
+use weir_engine::ports::{ClickLookup, LedgerStore, ReportStore};
+use weir_engine::secrets::MasterSecret;
+use weir_engine::visitor::{Countries, UserAgents};
+
+use super::actors::Actors;
+use super::rate_limit::Allowance;
+
+/// What the admin API works with: everything comes in, so that a test decides what time it is.
+pub struct AdminContext {
+    /// The actors.
+    pub actors: Arc<dyn Actors>,
+    /// Sums, conversions, balances.
+    pub reports: Arc<dyn ReportStore>,
+    /// What was judged of a click.
+    pub ledger: Arc<dyn LedgerStore>,
+    /// Clicks by id.
+    pub clicks: Arc<dyn ClickLookup>,
+    /// Tokens and click keys are derived from it.
+    pub secrets: MasterSecret,
+    /// The operator's key.
+    pub operator_key: String,
+    /// Where links and postbacks are answered, without a slash at the end: `https://track.example.com`.
+    pub public_url: String,
+    /// Tells devices and bots, for simulated visitors; without it they are unknown.
+    pub agents: Option<Arc<UserAgents>>,
+    /// Tells countries, for simulated visitors; without it they are unknown.
+    pub countries: Option<Arc<Countries>>,
+    /// Requests that a key may make.
+    pub allowance: Allowance,
+    /// What time it is.
+    pub now: Box<dyn Fn() -> UnixMs + Send + Sync>,
+    /// Chance.
+    pub random: Random,
+}
+
+/// A source of random bytes.
+pub struct Random(Box<dyn Fn(&mut [u8]) + Send + Sync>);
+
+impl Random {
+    /// The source that `fill` is.
+    pub fn from(fill: impl Fn(&mut [u8]) + Send + Sync + 'static) -> Self {
+        Self(Box::new(fill))
+    }
+
+    /// Random bytes.
+    #[must_use]
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        (self.0)(&mut bytes);
+        bytes
+    }
+
+    /// A random number.
+    #[must_use]
+    pub fn number(&self) -> u128 {
+        u128::from_be_bytes(self.bytes())
+    }
+}

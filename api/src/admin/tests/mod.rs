@@ -1,0 +1,12 @@
+//! The admin API over a real journal, a real store and real actors, in one process.
+
+mod auth;
+mod boundary;
+mod conversions;
+mod document;
+mod entities;
+mod faults;
+mod idempotency;
+mod schema;
+mod seed;
+mod world;
