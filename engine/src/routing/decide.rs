@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::snapshot::{
     CampaignSnapshot, CompiledArm, CompiledFlow, CompiledOffer, CompiledTerms, TenantSnapshot,
 };
+use super::trace::{Recorder, Silent, Step, Target};
 use crate::caps::{CapGate, CapRule, CapSubject, Permit};
 use crate::catalog::{
     AffiliateStatus, CapMetric, OfferStatus, OnCap, ReferrerPolicy, TermsStatus, Visibility,
@@ -12,7 +13,7 @@ use crate::catalog::{
 use crate::fact::{ClickOutcome, ClickReason, Sent};
 use crate::ids::{AffiliateId, UnixMs};
 use crate::policy::ArmSet;
-use crate::targeting::{Rule, Subject};
+use crate::targeting::{Matcher, Rule, Subject};
 use crate::template::Template;
 
 /// What a decision is made from, beside the snapshots.
@@ -61,57 +62,12 @@ pub struct Decision<'s> {
     pub permits: Vec<Permit>,
 }
 
-/// A step of a decision, for whoever wants to see why.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Step<'a> {
-    /// A flow was looked at; the property that did not match, if one.
-    Flow {
-        /// Its number; `None` = the default flow.
-        flow: Option<u32>,
-        /// What refused the visitor.
-        refused: Option<Rule>,
-    },
-    /// An arm was looked at; why it may not have the click, if so.
-    Arm {
-        /// Its number.
-        arm: u32,
-        /// Its offer's number.
-        offer: u32,
-        /// Why not.
-        reason: ClickReason,
-        /// What refused the visitor, for `targeting`.
-        refused: Option<Rule>,
-    },
-    /// The policy drew.
-    Drawn {
-        /// The arm's number.
-        arm: u32,
-        /// With which probability.
-        propensity: f64,
-        /// From which arms.
-        eligible: &'a [u32],
-    },
-}
-
-/// Sees the steps of a decision.
-pub trait Recorder {
-    /// A step was taken.
-    fn step(&mut self, step: Step<'_>);
-}
-
-/// Sees nothing: the click path's recorder.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Silent;
-
-impl Recorder for Silent {
-    fn step(&mut self, _: Step<'_>) {}
-}
-
 /// An arm that may have the click, as far as is known without taking permits.
 struct Candidate<'s> {
     arm: &'s CompiledArm,
     offer: &'s CompiledOffer,
     terms: Option<&'s CompiledTerms>,
+    url: &'s Template,
 }
 
 /// Why an arm may not have the click.
@@ -138,14 +94,16 @@ pub fn decide<'s>(
         campaign,
     };
     if !campaign.is_live {
-        return click.not_sent(None, click.plain(ClickReason::CampaignArchived));
+        return click.not_sent(None, click.plain(ClickReason::CampaignArchived), recorder);
     }
-    match affiliate_of(request.aff, tenant, campaign) {
-        Ok(affiliate) => click.request.subject.affiliate = affiliate,
-        Err((reason, affiliate)) => {
-            click.request.subject.affiliate = affiliate;
-            return click.not_sent(None, click.plain(reason));
-        }
+    let (affiliate, reason) = match affiliate_of(request.aff, tenant, campaign) {
+        Ok(affiliate) => (affiliate, ClickReason::None),
+        Err((reason, affiliate)) => (affiliate, reason),
+    };
+    click.request.subject.affiliate = affiliate;
+    recorder.step(Step::Affiliate { affiliate, reason });
+    if reason != ClickReason::None {
+        return click.not_sent(None, click.plain(reason), recorder);
     }
     let flow = click.flow(recorder);
     click.draw(flow, recorder)
@@ -188,9 +146,7 @@ impl<'s> Deciding<'_, 's> {
     fn flow(&self, recorder: &mut impl Recorder) -> &'s CompiledFlow {
         let flows = &self.campaign.flows;
         let is_for = |flow: &&CompiledFlow| {
-            let refused = flow
-                .matcher
-                .refuses(&self.request.subject, self.request.now);
+            let refused = self.refused_by(&flow.matcher, recorder);
             recorder.step(Step::Flow {
                 flow: flow.number,
                 refused,
@@ -201,29 +157,41 @@ impl<'s> Deciding<'_, 's> {
         found.unwrap_or(&flows[flows.len() - 1])
     }
 
+    /// The first property that refuses the click.
+    fn refused_by(&self, matcher: &Matcher, recorder: &mut impl Recorder) -> Option<Rule> {
+        let ClickRequest { subject, now, .. } = &self.request;
+        if seen(recorder) {
+            let rules = matcher.rules(subject, *now);
+            rules.for_each(|(rule, holds)| recorder.step(Step::Condition { rule, holds }));
+        }
+        matcher.refuses(subject, *now)
+    }
+
     /// Draws an arm and takes its permits; an arm whose last permit went meanwhile leaves the draw.
     fn draw(&self, flow: &'s CompiledFlow, recorder: &mut impl Recorder) -> Decision<'s> {
         let (mut eligible, mut refusal) = self.eligible(flow, recorder);
         while let Some(choice) = flow.policy.choose(eligible, self.request.draw) {
             let arm = &flow.arms[choice.index];
             // It was a candidate a moment ago, of the same snapshot.
-            let Ok(candidate) = self.candidate(arm) else {
+            let Ok(candidate) = self.candidate(arm, &mut Silent) else {
                 break;
             };
             match self.take_permits(&candidate) {
                 Ok(permits) => {
                     let eligible: Vec<u32> = eligible.iter().map(|i| flow.arms[i].number).collect();
-                    recorder.step(Step::Drawn {
-                        arm: arm.number,
-                        propensity: choice.propensity,
-                        eligible: &eligible,
-                    });
+                    if seen(recorder) {
+                        recorder.step(Step::Drawn {
+                            arm: arm.number,
+                            propensity: choice.propensity,
+                            eligible: eligible.clone(),
+                        });
+                    }
                     return Decision {
                         propensity: choice.propensity,
                         policy_version: flow.policy.version(),
                         eligible,
                         permits,
-                        ..self.sent(flow, &candidate)
+                        ..self.sent(flow, &candidate, recorder)
                     };
                 }
                 Err(is_blocked) => {
@@ -232,10 +200,8 @@ impl<'s> Deciding<'_, 's> {
                 }
             }
         }
-        self.not_sent(
-            Some(flow),
-            refusal.unwrap_or(self.plain(ClickReason::NoArm)),
-        )
+        let refusal = refusal.unwrap_or(self.plain(ClickReason::NoArm));
+        self.not_sent(Some(flow), refusal, recorder)
     }
 
     /// The arms that may have the click; when there are none, the reason that came closest to sending it.
@@ -247,7 +213,10 @@ impl<'s> Deciding<'_, 's> {
         let mut eligible = ArmSet::default();
         let mut closest: Option<Refusal<'s>> = None;
         for (index, arm) in flow.arms.iter().enumerate() {
-            let refusal = self.candidate(arm).and_then(|c| self.has_room(&c)).err();
+            let refusal = match self.candidate(arm, recorder) {
+                Ok(candidate) => self.has_room(&candidate, recorder).err(),
+                Err(refusal) => Some(refusal),
+            };
             recorder.step(Step::Arm {
                 arm: arm.number,
                 offer: arm.offer,
@@ -265,7 +234,11 @@ impl<'s> Deciding<'_, 's> {
         (eligible, closest)
     }
 
-    fn candidate(&self, arm: &'s CompiledArm) -> Result<Candidate<'s>, Refusal<'s>> {
+    fn candidate(
+        &self,
+        arm: &'s CompiledArm,
+        recorder: &mut impl Recorder,
+    ) -> Result<Candidate<'s>, Refusal<'s>> {
         let offer = self.tenant.offer(arm.offer).map(Arc::as_ref);
         let refuse = |reason, property| Refusal {
             reason,
@@ -275,6 +248,9 @@ impl<'s> Deciding<'_, 's> {
             property,
         };
         let (true, Some(offer)) = (arm.is_enabled, offer) else {
+            return Err(refuse(ClickReason::NoArm, None));
+        };
+        let Some(url) = arm.url.as_ref().or(offer.url.as_ref()) else {
             return Err(refuse(ClickReason::NoArm, None));
         };
         let affiliate = self.request.subject.affiliate;
@@ -287,23 +263,39 @@ impl<'s> Deciding<'_, 's> {
         if affiliate.is_some() && !may_run(offer.visibility, terms) {
             return Err(refuse(ClickReason::OfferNotApproved, None));
         }
-        if let Some(property) = offer
-            .matcher
-            .refuses(&self.request.subject, self.request.now)
-        {
+        if let Some(property) = self.refused_by(&offer.matcher, recorder) {
             return Err(refuse(ClickReason::Targeting, Some(property)));
         }
-        Ok(Candidate { arm, offer, terms })
+        Ok(Candidate {
+            arm,
+            offer,
+            terms,
+            url,
+        })
     }
 
     /// Whether every cap of an arm has room; a gate that is not open has none.
-    fn has_room(&self, candidate: &Candidate<'s>) -> Result<(), Refusal<'s>> {
+    fn has_room(
+        &self,
+        candidate: &Candidate<'s>,
+        recorder: &mut impl Recorder,
+    ) -> Result<(), Refusal<'s>> {
+        let mut reached = None;
         for (rule, gate) in self.gates(candidate) {
-            if gate.is_none_or(|gate| !gate.has_room(self.request.now)) {
-                return Err(candidate.at_cap(rule.on_cap == OnCap::Block));
+            let has_room = gate.is_some_and(|gate| gate.has_room(self.request.now));
+            recorder.step(Step::Cap {
+                metric: rule.metric,
+                level: rule.level,
+                limit: rule.limit,
+                has_room,
+            });
+            if !has_room {
+                // A cap that blocks wins over one that does not.
+                let is_blocked = rule.on_cap == OnCap::Block || reached == Some(true);
+                reached = Some(is_blocked);
             }
         }
-        Ok(())
+        reached.map_or(Ok(()), |is_blocked| Err(candidate.at_cap(is_blocked)))
     }
 
     /// Takes a permit under every cap on clicks, or says whether the reached cap blocks.
@@ -345,16 +337,25 @@ impl<'s> Deciding<'_, 's> {
         })
     }
 
-    fn sent(&self, flow: &'s CompiledFlow, candidate: &Candidate<'s>) -> Decision<'s> {
-        let Candidate { arm, offer, .. } = candidate;
-        let destination = arm.url.as_ref().or(offer.url.as_ref());
+    fn sent(
+        &self,
+        flow: &'s CompiledFlow,
+        candidate: &Candidate<'s>,
+        recorder: &mut impl Recorder,
+    ) -> Decision<'s> {
+        let Candidate {
+            arm, offer, url, ..
+        } = candidate;
+        let of_arm = arm.url.as_ref().map(|_| Target::Arm);
+        let to = of_arm.unwrap_or(Target::Offer);
+        recorder.step(Step::Sent { to });
         Decision {
-            outcome: destination.map_or(ClickOutcome::Invalid, |_| ClickOutcome::Redirected),
+            outcome: ClickOutcome::Redirected,
             reason: ClickReason::None,
             affiliate: self.request.subject.affiliate,
             flow: flow.number,
             wanted_offer: Some(arm.offer),
-            sent: destination.map(|_| Sent {
+            sent: Some(Sent {
                 offer: arm.offer,
                 offer_version: offer.version,
                 arm: arm.number,
@@ -363,19 +364,32 @@ impl<'s> Deciding<'_, 's> {
             propensity: 1.0,
             policy_version: 0,
             eligible: Vec::new(),
-            destination,
+            destination: Some(url),
             referrer_policy: offer.referrer_policy,
             permits: Vec::new(),
         }
     }
 
     /// Offer's, campaign's, tenant's fallback, else the 404 page.
-    fn not_sent(&self, flow: Option<&'s CompiledFlow>, refusal: Refusal<'s>) -> Decision<'s> {
-        let of_offer = refusal.offer.and_then(|o| o.fallback.as_ref());
-        let destination = of_offer
-            .or(self.campaign.fallback.as_ref())
-            .or(self.tenant.fallback.as_ref())
-            .filter(|_| !refusal.is_blocked);
+    fn not_sent(
+        &self,
+        flow: Option<&'s CompiledFlow>,
+        refusal: Refusal<'s>,
+        recorder: &mut impl Recorder,
+    ) -> Decision<'s> {
+        let fallbacks = [
+            (
+                Target::OfferFallback,
+                refusal.offer.and_then(|o| o.fallback.as_ref()),
+            ),
+            (Target::CampaignFallback, self.campaign.fallback.as_ref()),
+            (Target::TenantFallback, self.tenant.fallback.as_ref()),
+        ];
+        let mut set = fallbacks.into_iter().filter(|_| !refusal.is_blocked);
+        let first = set.find_map(|(to, template)| Some((to, template?)));
+        let to = first.map_or(Target::NotFound, |(to, _)| to);
+        recorder.step(Step::Sent { to });
+        let destination = first.map(|(_, template)| template);
         Decision {
             outcome: destination.map_or(ClickOutcome::Invalid, |_| ClickOutcome::Fallback),
             reason: refusal.reason,
@@ -419,6 +433,11 @@ impl<'s> Candidate<'s> {
             property: None,
         }
     }
+}
+
+/// Whether somebody looks on.
+fn seen<R: Recorder>(_: &R) -> bool {
+    R::SEES
 }
 
 /// Whether an affiliate with these terms may run an offer.

@@ -14,12 +14,14 @@ mod decide;
 mod destination;
 mod facts;
 mod snapshot;
+mod trace;
 
-pub use self::decide::{ClickRequest, Decision, Recorder, Silent, Step, decide};
+pub use self::decide::{ClickRequest, Decision, decide};
 pub use self::destination::{DestinationValues, destination};
 pub use self::facts::{ClickFacts, ClickTexts, Decided, facts};
 pub use self::snapshot::{
     CampaignSnapshot, CompiledArm, CompiledCost, CompiledFlow, CompiledOffer, CompiledTerms,
     TenantSnapshot,
 };
+pub use self::trace::{Recorder, Silent, Step, Target, explain};
 pub use crate::targeting::{Matcher, Subject};
