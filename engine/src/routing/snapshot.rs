@@ -4,6 +4,7 @@
 //! compile (it was checked when it was saved) compiles to "no destination", which leads to a fallback.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use crate::caps::{CapRule, Gates, rules_of};
@@ -18,6 +19,27 @@ use crate::policy::{FixedWeights, MAX_ARMS, Policy};
 use crate::targeting::Matcher;
 use crate::template::Template;
 
+/// Spreads the numbers of entities, which are ours and in sequence, over a table.
+#[derive(Debug, Default)]
+struct NumberHasher(u64);
+
+impl Hasher for NumberHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&b| self.write_u32(u32::from(b)));
+    }
+    fn write_u32(&mut self, number: u32) {
+        let mixed =
+            (self.0.rotate_left(32) ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ mixed >> 32;
+    }
+}
+
+/// Compiled entities by number; looked up, never walked.
+type ByNumber<K, T> = HashMap<K, Arc<T>, BuildHasherDefault<NumberHasher>>;
+
 /// A tenant, compiled.
 #[derive(Debug)]
 pub struct TenantSnapshot {
@@ -29,8 +51,8 @@ pub struct TenantSnapshot {
     pub gates: Arc<Gates>,
     /// Where clicks go that nothing else takes.
     pub fallback: Option<Template>,
-    offers: HashMap<u32, Arc<CompiledOffer>>,
-    terms: HashMap<(u32, u32), Arc<CompiledTerms>>,
+    offers: ByNumber<u32, CompiledOffer>,
+    terms: ByNumber<(u32, u32), CompiledTerms>,
 }
 
 /// An offer, compiled.
@@ -95,7 +117,7 @@ impl TenantSnapshot {
                 kept.unwrap_or_else(|| Arc::new(compile_offer(&catalog, number, offer))),
             )
         });
-        let offers: HashMap<_, _> = offers.collect();
+        let offers: ByNumber<_, _> = offers.collect();
         let terms = catalog.terms.iter().map(|(&key, terms)| {
             let offer_version = offers.get(&key.0).map_or(0, |o| o.version);
             let is_same = |k: &&Arc<CompiledTerms>| {

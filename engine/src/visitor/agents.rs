@@ -1,7 +1,7 @@
 //! Reading a user agent: device, system, browser, bot.
 //!
-//! The patterns are data (see `api/data`), so a new browser needs no new build. A user agent costs about a
-//! hundred microseconds: ask a [`super::DeviceCache`].
+//! The patterns are data (see `api/data`), so a new browser needs no new build. A user agent costs ten
+//! to a hundred microseconds: ask a [`super::DeviceCache`].
 
 use serde::Deserialize;
 use ua_parser::{os, user_agent};

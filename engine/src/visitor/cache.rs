@@ -1,7 +1,7 @@
 //! A cache of read user agents: one a core, without a lock, of a fixed size.
 //!
-//! A set of two places a hash: a new entry takes the first place, the one there moves to the second, the one
-//! there is forgotten; an entry that is asked for moves to the first. Always true: an entry is found by a keyed
+//! A set of four places a hash: an entry that is asked for moves to the first place, a new one takes it, the last
+//! one is forgotten. Always true: an entry is found by a keyed
 //! 64-bit hash alone, so the key is drawn at start and no sender can make two user agents meet.
 
 use std::hash::Hasher;
@@ -16,6 +16,9 @@ use super::hints::Hints;
 /// Entries of a cache of the usual size.
 const ENTRIES: usize = 8_192;
 
+/// Places of a set.
+const WAYS: usize = 4;
+
 /// A read user agent with its hash, if the place is taken.
 type Place = Option<(u64, Arc<Device>)>;
 
@@ -23,7 +26,7 @@ type Place = Option<(u64, Arc<Device>)>;
 #[derive(Debug)]
 pub struct DeviceCache {
     key: [u8; 16],
-    sets: Box<[[Place; 2]]>,
+    sets: Box<[[Place; WAYS]]>,
     misses: u64,
 }
 
@@ -37,10 +40,10 @@ impl DeviceCache {
     /// An empty cache of at least `entries` entries.
     #[must_use]
     pub fn with_entries(entries: usize, key: [u8; 16]) -> Self {
-        let sets = entries.div_ceil(2).max(1).next_power_of_two();
+        let sets = entries.div_ceil(WAYS).max(1).next_power_of_two();
         Self {
             key,
-            sets: vec![[None, None]; sets].into_boxed_slice(),
+            sets: vec![[const { None }; WAYS]; sets].into_boxed_slice(),
             misses: 0,
         }
     }
@@ -51,13 +54,12 @@ impl DeviceCache {
         let index = hash as usize & (self.sets.len() - 1);
         let set = &mut self.sets[index];
         let is_here = |place: &Place| matches!(place, Some((h, _)) if *h == hash);
-        if !is_here(&set[0]) {
-            if !is_here(&set[1]) {
-                self.misses += 1;
-                set[1] = Some((hash, Arc::new(agents.parse(user_agent, hints))));
-            }
-            set.swap(0, 1);
-        }
+        let place = set.iter().position(is_here).unwrap_or_else(|| {
+            self.misses += 1;
+            set[WAYS - 1] = Some((hash, Arc::new(agents.parse(user_agent, hints))));
+            WAYS - 1
+        });
+        set[..=place].rotate_right(1);
         match &set[0] {
             Some((_, device)) => Arc::clone(device),
             None => Arc::default(),
