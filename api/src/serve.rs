@@ -4,6 +4,7 @@
 //! finished. Not here: clicks, whose listener is the edge's own; limits of bodies (the admin door).
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use poem::{Addr, Endpoint, Request, Response};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use weir_actors::telemetry::SHED_TOTAL;
 
 /// How long a request's head may take, from its connection's start or the answer before.
 const HEAD_TIME: Duration = Duration::from_secs(5);
@@ -49,17 +51,13 @@ pub async fn serve(
         while connections.try_join_next().is_some() {}
         let accepted = tokio::select! {
             () = &mut shutdown => break,
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listener) => accepted,
         };
-        let (stream, remote) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "a connection was not accepted");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
+        let Some((stream, remote)) = accepted else {
+            continue;
         };
         let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
+            metrics::counter!(SHED_TOTAL, "reason" => "connections").increment(1);
             continue;
         };
         let addresses = Addresses {
@@ -74,11 +72,27 @@ pub async fn serve(
     }
     drop(listener);
     ending.send_replace(true);
+    drain(connections).await;
+    Ok(())
+}
+
+/// The next connection; `None` after a failure, with a pause, because failures come in floods.
+async fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
+    match listener.accept().await {
+        Ok(accepted) => Some(accepted),
+        Err(error) => {
+            tracing::warn!(%error, "a connection was not accepted");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            None
+        }
+    }
+}
+
+async fn drain(mut connections: JoinSet<()>) {
     let drained = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(DRAIN, drained).await.is_err() {
         tracing::warn!("connections were cut at the end");
     }
-    Ok(())
 }
 
 #[derive(Clone)]
@@ -129,8 +143,6 @@ async fn connection<E: Endpoint<Output = Response> + 'static>(
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use poem::endpoint::make;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::sync::{Notify, oneshot};
