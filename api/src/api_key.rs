@@ -77,7 +77,9 @@ fn is_formed(key: &str) -> bool {
 #[must_use]
 pub fn shown(key: &str) -> &str {
     let end = PREFIX.len() + ID_CHARS;
-    key.get(..end).filter(|s| s.starts_with(PREFIX)).unwrap_or("…")
+    key.get(..end)
+        .filter(|s| s.starts_with(PREFIX))
+        .unwrap_or("…")
 }
 
 fn check(body: &str) -> String {
@@ -130,7 +132,12 @@ mod tests {
         for text in ["weir_live_", "weir_live_a_b_c", "weir_live_ключ"] {
             assert_eq!(digest(text), None, "{text}");
         }
-        for text in ["", "weir_live_", "sk_live_abcdefghijklmnopqrstuvwxyz", "ключ"] {
+        for text in [
+            "",
+            "weir_live_",
+            "sk_live_abcdefghijklmnopqrstuvwxyz",
+            "ключ",
+        ] {
             assert!(shown(text).len() < 20, "{text}");
         }
     }

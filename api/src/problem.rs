@@ -217,7 +217,10 @@ impl Problem {
     /// A defect or fault of the server. The cause goes to the log, not to the client.
     pub fn internal(cause: impl fmt::Display) -> Self {
         tracing::error!(%cause, "a request failed; the client was told nothing but its request id");
-        Self::new(Code::InternalServerError, "the log has the cause under the request id")
+        Self::new(
+            Code::InternalServerError,
+            "the log has the cause under the request id",
+        )
     }
 
     /// It cannot be done now; come again in `seconds`.
@@ -265,7 +268,9 @@ impl Problem {
         let mut response = Response::builder()
             .status(self.code.status())
             .content_type(CONTENT_TYPE)
-            .body(Body::from_string(self.to_json(instance, request_id).to_string()));
+            .body(Body::from_string(
+                self.to_json(instance, request_id).to_string(),
+            ));
         for (name, value) in &self.headers {
             response.headers_mut().append(name, value.clone());
         }
@@ -302,15 +307,23 @@ mod tests {
         assert_eq!(words.len(), Code::ALL.len());
         let ours = [Code::InternalServerError, Code::Unavailable, Code::TimedOut];
         for code in Code::ALL {
-            assert_eq!(code.status().is_server_error(), ours.contains(code), "{code}");
+            assert_eq!(
+                code.status().is_server_error(),
+                ours.contains(code),
+                "{code}"
+            );
             assert!(code.status().is_client_error() || code.status().is_server_error());
-            assert!(code.title().len() > 10 && code.explanation().len() > 20, "{code}");
+            assert!(
+                code.title().len() > 10 && code.explanation().len() > 20,
+                "{code}"
+            );
         }
     }
 
     #[test]
     fn a_problem_says_what_where_and_under_which_id() {
-        let problem = Problem::fields([FieldError::new("caps[0].limit", "required", "must be set")]);
+        let problem =
+            Problem::fields([FieldError::new("caps[0].limit", "required", "must be set")]);
         let json = problem.to_json("/v1/offers", "req-1");
         assert_eq!(json["status"], 422);
         assert_eq!(json["code"], "unprocessable_entity");

@@ -98,7 +98,9 @@ async fn connection<E: Endpoint<Output = Response> + 'static>(
         async move {
             let Addresses { local, remote } = addresses;
             let request = Request::from((request, local, remote, Scheme::HTTP));
-            Ok::<_, std::convert::Infallible>(hyper::Response::from(app.get_response(request).await))
+            Ok::<_, std::convert::Infallible>(hyper::Response::from(
+                app.get_response(request).await,
+            ))
         }
     });
     let serving = http1::Builder::new()

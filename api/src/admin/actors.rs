@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use weir_actors::{Accepted, AskError, CampaignState, Chance, Mesh, PublishedKey, SetStatusError, StatusWanted};
+use weir_actors::{
+    Accepted, AskError, CampaignState, Chance, Mesh, PublishedKey, SetStatusError, StatusWanted,
+};
 use weir_engine::catalog::Catalog;
 use weir_engine::catalog::propose::{Proposal, Refusal};
 use weir_engine::ids::TenantId;
@@ -49,7 +51,11 @@ pub trait Actors: Send + Sync + 'static {
     ) -> PortFuture<'_, Result<Result<Conversion, SetStatusError>, AskError>>;
 
     /// What a campaign's actor knows of its arms.
-    fn campaign(&self, tenant: TenantId, campaign: u32) -> PortFuture<'_, Result<CampaignState, AskError>>;
+    fn campaign(
+        &self,
+        tenant: TenantId,
+        campaign: u32,
+    ) -> PortFuture<'_, Result<CampaignState, AskError>>;
 }
 
 impl Actors for Mesh {
@@ -71,10 +77,7 @@ impl Actors for Mesh {
         proposals: Vec<Proposal>,
         draw: u64,
     ) -> PortFuture<'_, Result<Vec<Result<Accepted, Refusal>>, AskError>> {
-        let chance = Chance {
-            draw,
-            at: None,
-        };
+        let chance = Chance { draw, at: None };
         Box::pin(Mesh::propose(self, tenant, proposals, chance))
     }
 
@@ -86,7 +89,11 @@ impl Actors for Mesh {
         Box::pin(Mesh::set_status(self, tenant, wanted))
     }
 
-    fn campaign(&self, tenant: TenantId, campaign: u32) -> PortFuture<'_, Result<CampaignState, AskError>> {
+    fn campaign(
+        &self,
+        tenant: TenantId,
+        campaign: u32,
+    ) -> PortFuture<'_, Result<CampaignState, AskError>> {
         Box::pin(Mesh::campaign(self, tenant, campaign))
     }
 }

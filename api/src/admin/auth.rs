@@ -91,8 +91,9 @@ impl KeyRing {
             let tenant = self.named_tenant(request)?;
             return Ok(Identity::Operator { tenant, key: 0 });
         }
-        let digest = api_key::digest(key)
-            .ok_or_else(|| unauthorized("the key is not well formed: is a character missing or mistyped?"))?;
+        let digest = api_key::digest(key).ok_or_else(|| {
+            unauthorized("the key is not well formed: is a character missing or mistyped?")
+        })?;
         let holder = self.actors.api_key(&digest);
         let holder = holder.ok_or_else(|| unauthorized("the key is not known, or is revoked"))?;
         if holder.tenant == INSTALLATION {
@@ -107,9 +108,16 @@ impl KeyRing {
     }
 
     /// A key of the installation itself stands for the operator when it may do everything.
-    fn of_installation(&self, request: &Request, holder: &PublishedKey) -> Result<Identity, Problem> {
+    fn of_installation(
+        &self,
+        request: &Request,
+        holder: &PublishedKey,
+    ) -> Result<Identity, Problem> {
         if !holder.scopes.iter().any(|s| s == Scope::All.as_str()) {
-            return Err(Problem::new(Code::Forbidden, "a key of the installation needs the scope *"));
+            return Err(Problem::new(
+                Code::Forbidden,
+                "a key of the installation needs the scope *",
+            ));
         }
         Ok(Identity::Operator {
             tenant: self.named_tenant(request)?,
@@ -123,7 +131,12 @@ impl KeyRing {
         };
         let tenant = named.to_str().ok().and_then(|text| text.parse().ok());
         let tenant = tenant.filter(|t| self.actors.catalog(*t).is_some());
-        let problem = || Problem::new(Code::NotFound, "X-Tenant names no tenant of this installation");
+        let problem = || {
+            Problem::new(
+                Code::NotFound,
+                "X-Tenant names no tenant of this installation",
+            )
+        };
         tenant.map(Some).ok_or_else(problem)
     }
 }
@@ -139,7 +152,9 @@ fn key_of(request: &Request) -> Result<&str, Problem> {
         let (scheme, key) = text.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
     });
-    let key = bearer.or_else(|| header("x-api-key")).filter(|key| !key.is_empty());
+    let key = bearer
+        .or_else(|| header("x-api-key"))
+        .filter(|key| !key.is_empty());
     key.ok_or_else(|| unauthorized("there is no key: send Authorization: Bearer …"))
 }
 
@@ -228,7 +243,10 @@ fn allow<S: Needs>(identity: &Identity) -> Result<(), Problem> {
     if identity.has(S::SCOPE) {
         return Ok(());
     }
-    Err(Problem::new(Code::Forbidden, format!("the key needs the scope {}", S::SCOPE)))
+    Err(Problem::new(
+        Code::Forbidden,
+        format!("the key needs the scope {}", S::SCOPE),
+    ))
 }
 
 impl<S: Needs> May<S> {
@@ -238,7 +256,8 @@ impl<S: Needs> May<S> {
         let tenant = match identity {
             Identity::Key(key) => key.tenant,
             Identity::Operator {
-                tenant: Some(tenant), ..
+                tenant: Some(tenant),
+                ..
             } => *tenant,
             Identity::Operator { tenant: None, .. } => {
                 let detail = "the operator's key needs X-Tenant here";

@@ -19,7 +19,11 @@ use super::stores::not_readable;
 use super::tags::Tag;
 use crate::problem::Problem;
 
-const OF_AFFILIATE: [AccountKind; 3] = [AccountKind::AffPending, AccountKind::AffHold, AccountKind::AffPayable];
+const OF_AFFILIATE: [AccountKind; 3] = [
+    AccountKind::AffPending,
+    AccountKind::AffHold,
+    AccountKind::AffPayable,
+];
 const OF_ADVERTISER: [AccountKind; 2] = [AccountKind::AdvPending, AccountKind::AdvReceivable];
 
 /// What is owed to an affiliate.
@@ -71,11 +75,17 @@ impl BalancesApi {
         accounts: &'static [AccountKind; N],
         owner: u32,
     ) -> Result<BTreeMap<Currency, [Micros; N]>, Problem> {
-        let balances = self.0.reports.balances(tenant, accounts, owner).await.map_err(not_readable)?;
+        let balances = self
+            .0
+            .reports
+            .balances(tenant, accounts, owner)
+            .await
+            .map_err(not_readable)?;
         let mut amounts: BTreeMap<Currency, [Micros; N]> = BTreeMap::new();
         for balance in balances {
             if let Some(index) = accounts.iter().position(|kind| *kind == balance.account) {
-                amounts.entry(balance.currency).or_insert([Micros::ZERO; N])[index] = balance.amount;
+                amounts.entry(balance.currency).or_insert([Micros::ZERO; N])[index] =
+                    balance.amount;
             }
         }
         Ok(amounts)
@@ -91,15 +101,22 @@ impl BalancesApi {
         tag = "Tag::Affiliates",
         operation_id = "getAffiliateBalance"
     )]
-    async fn of_affiliate(&self, caller: May<Balances>, id: Path<String>) -> Result<Json<AffiliateBalances>, Problem> {
+    async fn of_affiliate(
+        &self,
+        caller: May<Balances>,
+        id: Path<String>,
+    ) -> Result<Json<AffiliateBalances>, Problem> {
         let affiliate = crud::find::<Affiliates>(&self.0, caller.tenant, &id)?;
-        let amounts = self.amounts(caller.tenant, &OF_AFFILIATE, affiliate.number).await?;
-        let balance = |(currency, [pending, hold, payable]): (Currency, [Micros; 3])| AffiliateBalance {
-            currency: currency.into(),
-            pending: pending.into(),
-            hold: hold.into(),
-            payable: payable.into(),
-        };
+        let amounts = self
+            .amounts(caller.tenant, &OF_AFFILIATE, affiliate.number)
+            .await?;
+        let balance =
+            |(currency, [pending, hold, payable]): (Currency, [Micros; 3])| AffiliateBalance {
+                currency: currency.into(),
+                pending: pending.into(),
+                hold: hold.into(),
+                payable: payable.into(),
+            };
         Ok(Json(AffiliateBalances {
             balances: amounts.into_iter().map(balance).collect(),
         }))
@@ -112,14 +129,21 @@ impl BalancesApi {
         tag = "Tag::Advertisers",
         operation_id = "getAdvertiserBalance"
     )]
-    async fn of_advertiser(&self, caller: May<Balances>, id: Path<String>) -> Result<Json<AdvertiserBalances>, Problem> {
+    async fn of_advertiser(
+        &self,
+        caller: May<Balances>,
+        id: Path<String>,
+    ) -> Result<Json<AdvertiserBalances>, Problem> {
         let advertiser = crud::find::<Advertisers>(&self.0, caller.tenant, &id)?;
-        let amounts = self.amounts(caller.tenant, &OF_ADVERTISER, advertiser.number).await?;
-        let balance = |(currency, [pending, receivable]): (Currency, [Micros; 2])| AdvertiserBalance {
-            currency: currency.into(),
-            pending: pending.into(),
-            receivable: receivable.into(),
-        };
+        let amounts = self
+            .amounts(caller.tenant, &OF_ADVERTISER, advertiser.number)
+            .await?;
+        let balance =
+            |(currency, [pending, receivable]): (Currency, [Micros; 2])| AdvertiserBalance {
+                currency: currency.into(),
+                pending: pending.into(),
+                receivable: receivable.into(),
+            };
         Ok(Json(AdvertiserBalances {
             balances: amounts.into_iter().map(balance).collect(),
         }))

@@ -23,7 +23,8 @@ const ITEMS_MAX: usize = 500;
 
 /// Entities to make.
 #[derive(Debug, Object)]
-pub(super) struct Items<T: poem_openapi::types::ParseFromJSON + poem_openapi::types::ToJSON + Type> {
+pub(super) struct Items<T: poem_openapi::types::ParseFromJSON + poem_openapi::types::ToJSON + Type>
+{
     /// At most 500.
     #[oai(validator(max_items = 500))]
     items: Vec<T>,
@@ -92,7 +93,11 @@ impl From<Problem> for Row {
 }
 
 /// Makes entities of drafts.
-pub(super) async fn create<R: Resource>(context: &AdminContext, caller: &Caller, body: Value) -> Result<Json<Results>, Problem> {
+pub(super) async fn create<R: Resource>(
+    context: &AdminContext,
+    caller: &Caller,
+    body: Value,
+) -> Result<Json<Results>, Problem> {
     let items = items(body)?;
     let mut results: Vec<Option<Row>> = Vec::with_capacity(items.len());
     let mut proposals = Vec::new();
@@ -120,10 +125,7 @@ pub(super) async fn create<R: Resource>(context: &AdminContext, caller: &Caller,
     Ok(Json(Results { results }))
 }
 
-fn answered<R: Resource>(
-    caller: &Caller,
-    answer: Result<Accepted, Refusal>,
-) -> Row {
+fn answered<R: Resource>(caller: &Caller, answer: Result<Accepted, Refusal>) -> Row {
     match answer {
         Ok(done) => Row {
             status: 201,
@@ -136,7 +138,9 @@ fn answered<R: Resource>(
 }
 
 fn items(body: Value) -> Result<Vec<Value>, Problem> {
-    let error = |field: &str, code, message: &str| Err(Problem::fields([FieldError::new(field, code, message)]));
+    let error = |field: &str, code, message: &str| {
+        Err(Problem::fields([FieldError::new(field, code, message)]))
+    };
     let Value::Object(mut fields) = body else {
         return error("", "invalid_type", "must be an object");
     };

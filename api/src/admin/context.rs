@@ -39,7 +39,10 @@ pub struct AdminContext {
 }
 
 /// A source of random bytes.
-pub struct Random(Box<dyn Fn(&mut [u8]) + Send + Sync>);
+pub struct Random(Fill);
+
+/// Fills a buffer with random bytes.
+type Fill = Box<dyn Fn(&mut [u8]) + Send + Sync>;
 
 impl Random {
     /// The source that `fill` is.

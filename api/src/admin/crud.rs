@@ -74,14 +74,21 @@ impl AdminContext {
     }
 
     /// Has one change made.
-    pub(super) async fn propose(&self, caller: &Caller, target: Target, draft: Draft) -> Result<Result<Accepted, Refusal>, Problem> {
+    pub(super) async fn propose(
+        &self,
+        caller: &Caller,
+        target: Target,
+        draft: Draft,
+    ) -> Result<Result<Accepted, Refusal>, Problem> {
         let proposal = Proposal {
             by: caller.by.clone(),
             target,
             draft,
         };
         let mut answers = self.propose_all(caller, vec![proposal]).await?;
-        answers.pop().ok_or_else(|| Problem::internal("a proposal was not answered"))
+        answers
+            .pop()
+            .ok_or_else(|| Problem::internal("a proposal was not answered"))
     }
 
     /// Has changes made, each against what the ones before it leave.
@@ -92,7 +99,11 @@ impl AdminContext {
     ) -> Result<Vec<Result<Accepted, Refusal>>, Problem> {
         let count = proposals.len();
         let draw = self.random.number() as u64;
-        let answers = self.actors.propose(caller.tenant, proposals, draw).await.map_err(not_answered)?;
+        let answers = self
+            .actors
+            .propose(caller.tenant, proposals, draw)
+            .await
+            .map_err(not_answered)?;
         if answers.len() != count {
             return Err(Problem::internal("some proposals were not answered"));
         }
@@ -103,13 +114,18 @@ impl AdminContext {
 /// The actors did not answer.
 pub(super) fn not_answered(error: AskError) -> Problem {
     match error {
-        AskError::Overloaded => Problem::unavailable("too much is asked at a time; nothing was changed", 1),
+        AskError::Overloaded => {
+            Problem::unavailable("too much is asked at a time; nothing was changed", 1)
+        }
         AskError::Unavailable(cause) => {
             tracing::warn!(%cause, "a change was refused by the journal");
             Problem::unavailable("the change cannot be written now; nothing was changed", 5)
         }
         AskError::NoTenant => Problem::not_found(),
-        AskError::TimedOut => Problem::new(Code::TimedOut, "the change was not confirmed in time; it may still happen"),
+        AskError::TimedOut => Problem::new(
+            Code::TimedOut,
+            "the change was not confirmed in time; it may still happen",
+        ),
     }
 }
 
@@ -123,7 +139,10 @@ pub(super) fn refused(refusal: Refusal) -> Problem {
             Problem::new(Code::Conflict, message).with_fields(vec![error])
         }
         Refusal::VersionMismatch { current } => {
-            let problem = Problem::new(Code::VersionMismatch, format!("the current version is {current}"));
+            let problem = Problem::new(
+                Code::VersionMismatch,
+                format!("the current version is {current}"),
+            );
             match HeaderValue::from_str(&etag(current)) {
                 Ok(tag) => problem.with_header(header::ETAG, tag),
                 Err(_) => problem,
@@ -133,9 +152,17 @@ pub(super) fn refused(refusal: Refusal) -> Problem {
 }
 
 /// Makes an entity of a draft.
-pub(super) async fn make(context: &AdminContext, caller: &Caller, kind: EntityKind, draft: Value) -> Result<Accepted, Problem> {
+pub(super) async fn make(
+    context: &AdminContext,
+    caller: &Caller,
+    kind: EntityKind,
+    draft: Value,
+) -> Result<Accepted, Problem> {
     let draft = drafts::read(kind, draft).map_err(Problem::fields)?;
-    context.propose(caller, Target::Create, draft).await?.map_err(refused)
+    context
+        .propose(caller, Target::Create, draft)
+        .await?
+        .map_err(refused)
 }
 
 /// An entity with its number and version, as it is shown.
@@ -146,16 +173,26 @@ pub(super) struct Current<R: Resource> {
 }
 
 /// Finds an entity of the caller's tenant.
-pub(super) fn find<R: Resource>(context: &AdminContext, tenant: TenantId, id: &str) -> Result<Current<R>, Problem> {
+pub(super) fn find<R: Resource>(
+    context: &AdminContext,
+    tenant: TenantId,
+    id: &str,
+) -> Result<Current<R>, Problem> {
     let number = R::number(tenant, id).ok_or_else(Problem::not_found)?;
     find_number(context, tenant, number)
 }
 
 /// Finds an entity by its number.
-pub(super) fn find_number<R: Resource>(context: &AdminContext, tenant: TenantId, number: u32) -> Result<Current<R>, Problem> {
+pub(super) fn find_number<R: Resource>(
+    context: &AdminContext,
+    tenant: TenantId,
+    number: u32,
+) -> Result<Current<R>, Problem> {
     let catalog = context.catalog(tenant)?;
     let entity = R::entities(&catalog).get(&number).cloned();
-    let entity = entity.filter(|e| R::is_listed(&e.body)).ok_or_else(Problem::not_found)?;
+    let entity = entity
+        .filter(|e| R::is_listed(&e.body))
+        .ok_or_else(Problem::not_found)?;
     Ok(Current {
         number,
         entity,
@@ -165,7 +202,11 @@ pub(super) fn find_number<R: Resource>(context: &AdminContext, tenant: TenantId,
 
 impl<R: Resource> Current<R> {
     /// How it is shown.
-    pub(super) fn view(&self, context: &AdminContext, tenant: TenantId) -> Result<R::View, Problem> {
+    pub(super) fn view(
+        &self,
+        context: &AdminContext,
+        tenant: TenantId,
+    ) -> Result<R::View, Problem> {
         dto::shaped(self.json(context, tenant)?)
     }
 
@@ -180,7 +221,11 @@ impl<R: Resource> Current<R> {
     }
 }
 
-fn json_of<R: Resource>(scene: &Scene<'_>, number: u32, entity: &Versioned<R::Entity>) -> Result<Value, Problem> {
+fn json_of<R: Resource>(
+    scene: &Scene<'_>,
+    number: u32,
+    entity: &Versioned<R::Entity>,
+) -> Result<Value, Problem> {
     let mut json = serde_json::to_value(&entity.body).map_err(Problem::internal)?;
     let Some(fields) = json.as_object_mut() else {
         return Err(Problem::internal("an entity is not an object"));
@@ -188,14 +233,24 @@ fn json_of<R: Resource>(scene: &Scene<'_>, number: u32, entity: &Versioned<R::En
     let id = EntityKey::one(R::KIND, number).public_id(scene.tenant);
     fields.insert("id".to_owned(), id.into());
     fields.insert("version".to_owned(), entity.version.into());
-    fields.insert("created_at".to_owned(), entity.created_at.to_string().into());
-    fields.insert("updated_at".to_owned(), entity.updated_at.to_string().into());
+    fields.insert(
+        "created_at".to_owned(),
+        entity.created_at.to_string().into(),
+    );
+    fields.insert(
+        "updated_at".to_owned(),
+        entity.updated_at.to_string().into(),
+    );
     R::add(scene, number, &entity.body, fields);
     Ok(json)
 }
 
 /// 201 with the entity.
-pub(super) async fn create<R: Resource>(context: &AdminContext, caller: &Caller, draft: Value) -> Result<Created<R::View>, Problem> {
+pub(super) async fn create<R: Resource>(
+    context: &AdminContext,
+    caller: &Caller,
+    draft: Value,
+) -> Result<Created<R::View>, Problem> {
     let done = make(context, caller, R::KIND, draft).await?;
     let current = find_number::<R>(context, caller.tenant, done.key.number)?;
     let view = current.view(context, caller.tenant)?;
@@ -225,7 +280,10 @@ pub(super) fn show<R: Resource>(
     if is_unmodified(if_none_match, current.entity.version) {
         return Ok(Shown::NotModified(tag));
     }
-    Ok(Shown::Entity(Json(current.view(context, caller.tenant)?), tag))
+    Ok(Shown::Entity(
+        Json(current.view(context, caller.tenant)?),
+        tag,
+    ))
 }
 
 /// A page of entities, newest first.
@@ -244,9 +302,14 @@ pub(super) fn list<R: Resource>(
         catalog: &catalog,
     };
     let passes = |e: &R::Entity| R::is_listed(e) && statuses.passes(R::status(e)) && is_wanted(e);
-    let entities = R::entities(&catalog).iter().rev().filter(|(_, e)| passes(&e.body));
+    let entities = R::entities(&catalog)
+        .iter()
+        .rev()
+        .filter(|(_, e)| passes(&e.body));
     let placed = entities.map(|(number, e)| ((0, u64::from(*number)), (*number, e)));
-    let view = |(number, e): (u32, &Arc<Versioned<R::Entity>>)| dto::shaped(json_of::<R>(&scene, number, e)?);
+    let view = |(number, e): (u32, &Arc<Versioned<R::Entity>>)| {
+        dto::shaped(json_of::<R>(&scene, number, e)?)
+    };
     wanted.page(placed, view).map(Json)
 }
 
@@ -276,17 +339,30 @@ pub(super) async fn changed<R: Resource>(
         key: EntityKey::one(R::KIND, current.number),
         expected: expected(if_match, current.entity.version)?,
     };
-    context.propose(caller, target, draft).await?.map_err(refused)?;
+    context
+        .propose(caller, target, draft)
+        .await?
+        .map_err(refused)?;
     find_number::<R>(context, caller.tenant, current.number)
 }
 
 /// A field that is taken from the query and must be an id of this tenant.
-pub(super) fn id_filter<R: Resource>(tenant: TenantId, name: &str, id: Option<&str>) -> Result<Option<u32>, Problem> {
+pub(super) fn id_filter<R: Resource>(
+    tenant: TenantId,
+    name: &str,
+    id: Option<&str>,
+) -> Result<Option<u32>, Problem> {
     let Some(id) = id else {
         return Ok(None);
     };
     let number = R::number(tenant, id);
     let error = || FieldError::new(name, "unknown_id", "names nothing of this tenant");
-    let problem = || Problem::new(Code::BadRequest, format!("the parameter {name} names nothing")).with_fields(vec![error()]);
+    let problem = || {
+        Problem::new(
+            Code::BadRequest,
+            format!("the parameter {name} names nothing"),
+        )
+        .with_fields(vec![error()])
+    };
     number.map(Some).ok_or_else(problem)
 }

@@ -90,7 +90,10 @@ struct Value {
 /// The value of a click by an arm's sums. Clicks count as far as their conversions have come; the spread is
 /// that of the mean of independent clicks, of which most earn nothing.
 fn value_of(sums: &ArmSums, now: UnixMs) -> Value {
-    let matured = sums.matured_share(now).unwrap_or(1.0).clamp(MATURED_MIN, 1.0);
+    let matured = sums
+        .matured_share(now)
+        .unwrap_or(1.0)
+        .clamp(MATURED_MIN, 1.0);
     let clicks = sums.clicks as f64 * matured + PRIOR_CLICKS;
     let mean = sums.revenue as f64 / 1e6 / clicks;
     let variance = (sums.revenue_squares.max(0.0) / clicks - mean * mean).max(0.0);
@@ -108,10 +111,19 @@ pub(super) struct DistributionApi(pub(super) Arc<AdminContext>);
 #[OpenApi(prefix_path = "/v1/campaigns", tag = "Tag::Campaigns")]
 impl DistributionApi {
     /// Shows what a campaign's distribution knows
-    #[oai(path = "/:id/distribution", method = "get", operation_id = "getDistribution")]
+    #[oai(
+        path = "/:id/distribution",
+        method = "get",
+        operation_id = "getDistribution"
+    )]
     async fn show(&self, caller: May<Reads>, id: Path<String>) -> Result<Json<Known>, Problem> {
         let campaign = crud::find::<Campaigns>(&self.0, caller.tenant, &id)?;
-        let state = self.0.actors.campaign(caller.tenant, campaign.number).await.map_err(not_answered)?;
+        let state = self
+            .0
+            .actors
+            .campaign(caller.tenant, campaign.number)
+            .await
+            .map_err(not_answered)?;
         let scene = Scene {
             tenant: caller.tenant,
             state: &state,
@@ -157,7 +169,12 @@ impl Scene<'_> {
     }
 
     fn arm(&self, arm: &Arm, share: f64) -> KnownArm {
-        let sums = self.state.arms().get(&arm.id.number()).copied().unwrap_or_default();
+        let sums = self
+            .state
+            .arms()
+            .get(&arm.id.number())
+            .copied()
+            .unwrap_or_default();
         let value = value_of(&sums, self.now);
         KnownArm {
             arm: arm.id.into(),
@@ -184,7 +201,14 @@ mod tests {
     #[test]
     fn an_arm_that_was_never_tried_is_worth_nothing_with_no_spread() {
         let value = value_of(&ArmSums::default(), UnixMs(0));
-        assert_eq!(value, Value { mean: 0.0, low: 0.0, high: 0.0 });
+        assert_eq!(
+            value,
+            Value {
+                mean: 0.0,
+                low: 0.0,
+                high: 0.0
+            }
+        );
     }
 
     #[test]
@@ -197,9 +221,15 @@ mod tests {
             sums.revenue_squares = 1_000.0 * times as f64;
             sums
         };
-        let (few, many) = (value_of(&sums(1), UnixMs(0)), value_of(&sums(100), UnixMs(0)));
+        let (few, many) = (
+            value_of(&sums(1), UnixMs(0)),
+            value_of(&sums(100), UnixMs(0)),
+        );
         assert!((many.mean - 0.1).abs() < 0.001, "{many:?}");
-        assert!(many.high - many.low < (few.high - few.low) / 9.0, "{few:?} {many:?}");
+        assert!(
+            many.high - many.low < (few.high - few.low) / 9.0,
+            "{few:?} {many:?}"
+        );
         assert!(many.low < 0.1 && 0.1 < many.high);
     }
 }

@@ -33,8 +33,12 @@ impl<A: OpenApi> OpenApi for Documented<A> {
 }
 
 fn service<A: OpenApi>() -> OpenApiService<Documented<A>, ()> {
-    OpenApiService::new(Documented(PhantomData), "Weir admin API", env!("CARGO_PKG_VERSION"))
-        .description(introduction())
+    OpenApiService::new(
+        Documented(PhantomData),
+        "Weir admin API",
+        env!("CARGO_PKG_VERSION"),
+    )
+    .description(introduction())
 }
 
 /// The document of operations as JSON.
@@ -64,9 +68,11 @@ fn add_headers(method: &str, operation: &mut Value) {
     };
     let mut headers = vec![header("X-Tenant", "The tenant, with the operator's key.")];
     if method == "post" {
-        let what = "Makes a repetition safe: the same key and body get the first answer, for 24 hours.";
+        let what =
+            "Makes a repetition safe: the same key and body get the first answer, for 24 hours.";
         let mut key = header("Idempotency-Key", what);
-        key["schema"] = json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"});
+        key["schema"] =
+            json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"});
         headers.push(key);
     }
     match operation["parameters"].as_array_mut() {
@@ -77,11 +83,16 @@ fn add_headers(method: &str, operation: &mut Value) {
 
 /// Bodies that come in may have no fields but those that are documented.
 fn refuse_unknown_fields(document: &mut Value) {
-    let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) else {
+    let Some(schemas) = document
+        .pointer_mut("/components/schemas")
+        .and_then(Value::as_object_mut)
+    else {
         return;
     };
     for (name, schema) in schemas {
-        let is_input = ["Draft", "Patch", "Query", "Simulation"].iter().any(|end| name.ends_with(end));
+        let is_input = ["Draft", "Patch", "Query", "Simulation"]
+            .iter()
+            .any(|end| name.ends_with(end));
         if is_input && schema["properties"].is_object() {
             schema["additionalProperties"] = false.into();
         }
@@ -90,7 +101,10 @@ fn refuse_unknown_fields(document: &mut Value) {
 
 /// What stands at the top of the document.
 fn introduction() -> String {
-    let scopes: Vec<String> = Scope::ALL.iter().map(|scope| format!("`{scope}`")).collect();
+    let scopes: Vec<String> = Scope::ALL
+        .iter()
+        .map(|scope| format!("`{scope}`"))
+        .collect();
     format!(
         "Every answer has an `X-Request-Id`; every error is a problem (RFC 9457) with a `code`. Amounts are decimal \
          strings in major units, times are RFC 3339 in UTC, lists go by cursors and are newest first. `ETag` and \
@@ -105,7 +119,10 @@ pub(super) fn page<A: OpenApi>(document: &str) -> String {
     let service = service::<A>();
     // In a script, `</` would end it.
     let document = document.replace("</", "<\\/");
-    service.rapidoc_html().replace(FOREIGN_STYLE, "").replace(&service.spec(), &document)
+    service
+        .rapidoc_html()
+        .replace(FOREIGN_STYLE, "")
+        .replace(&service.spec(), &document)
 }
 
 /// The page of an error.

@@ -93,7 +93,9 @@ impl<E: Endpoint + 'static> Door<E> {
             }
         });
         // The task is never aborted, so what ends it is a panic.
-        answering.await.unwrap_or_else(|panic| Err(Problem::internal(panic)))
+        answering
+            .await
+            .unwrap_or_else(|panic| Err(Problem::internal(panic)))
     }
 
     fn identify(&self, request: &Request, now: UnixMs) -> Result<Identity, Problem> {
@@ -112,7 +114,9 @@ impl<E: Endpoint + 'static> Door<E> {
 
     fn count(&self, identity: &Identity, visit: &mut Visit) -> Result<(), Problem> {
         let (tenant, key) = identity.number();
-        let standing = self.rates.take((u64::from(tenant) << 32) | u64::from(key), visit.now);
+        let standing = self
+            .rates
+            .take((u64::from(tenant) << 32) | u64::from(key), visit.now);
         visit.standing = Some((self.rates.allowance(), standing));
         if standing.is_allowed {
             return Ok(());
@@ -135,7 +139,11 @@ impl<E: Endpoint + 'static> Door<E> {
         let is_good = (1..=idempotency::KEY_MAX).contains(&key.len()) && key.is_ascii();
         if !is_good {
             let message = "must have 1 to 255 ASCII characters";
-            return Err(Problem::parameter("Idempotency-Key", "invalid_value", message));
+            return Err(Problem::parameter(
+                "Idempotency-Key",
+                "invalid_value",
+                message,
+            ));
         }
         let (tenant, number) = identity.number();
         let caller = [tenant.to_be_bytes(), number.to_be_bytes()].concat();
@@ -192,7 +200,10 @@ impl Visit {
         if let Ok(id) = HeaderValue::from_str(&self.request_id) {
             headers.insert("x-request-id", id);
         }
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
         if self.path.starts_with("/v1/") {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
@@ -232,7 +243,10 @@ async fn read_body(request: &mut Request) -> Result<Bytes, Problem> {
             Err(Problem::new(Code::PayloadTooLarge, "a body may have 1 MB"))
         }
         Ok(Err(_)) => Err(Problem::new(Code::BadRequest, "the body cannot be read")),
-        Err(_) => Err(Problem::new(Code::RequestTimeout, "a body has 10 seconds to arrive")),
+        Err(_) => Err(Problem::new(
+            Code::RequestTimeout,
+            "a body has 10 seconds to arrive",
+        )),
     }
 }
 
@@ -244,12 +258,16 @@ fn address_number(request: &Request) -> u64 {
         None => String::new(),
     };
     let digest = idempotency::digest([text.as_bytes()]);
-    digest[..8].iter().fold(0, |number, byte| (number << 8) | u64::from(*byte))
+    digest[..8]
+        .iter()
+        .fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }
 
 /// Keeps an answer for its idempotency key if something was done, or may have been.
 async fn keep(flight: Flight, mut response: Response, now: UnixMs) -> Result<Response, Problem> {
-    let is_unknown = response.data::<Problem>().is_some_and(|p| p.code == Code::TimedOut);
+    let is_unknown = response
+        .data::<Problem>()
+        .is_some_and(|p| p.code == Code::TimedOut);
     if !response.status().is_success() && !is_unknown {
         return Ok(response);
     }
@@ -270,6 +288,8 @@ async fn keep(flight: Flight, mut response: Response, now: UnixMs) -> Result<Res
 fn replayed(kept: Kept) -> Response {
     let mut response = Response::builder().status(kept.status).body(kept.body);
     *response.headers_mut() = kept.headers;
-    response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
+    response
+        .headers_mut()
+        .insert("idempotency-replayed", HeaderValue::from_static("true"));
     response
 }

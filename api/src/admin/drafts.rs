@@ -7,7 +7,10 @@ use weir_engine::catalog::propose::{Draft, FieldError, parse_draft};
 
 /// The draft of an entity that `value` is.
 pub(super) fn read(kind: EntityKind, value: Value) -> Result<Draft, Vec<FieldError>> {
-    fn of<T: DeserializeOwned>(value: Value, draft: fn(T) -> Draft) -> Result<Draft, Vec<FieldError>> {
+    fn of<T: DeserializeOwned>(
+        value: Value,
+        draft: fn(T) -> Draft,
+    ) -> Result<Draft, Vec<FieldError>> {
         parse_draft(value).map(draft)
     }
     match kind {

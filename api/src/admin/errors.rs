@@ -18,7 +18,10 @@ pub(super) fn problem_of(error: &poem::Error) -> Problem {
         return Problem::parameter(error.name, "invalid_value", &error.reason);
     }
     if error.is::<ContentTypeError>() {
-        return Problem::new(Code::UnsupportedMediaType, "the body must be application/json");
+        return Problem::new(
+            Code::UnsupportedMediaType,
+            "the body must be application/json",
+        );
     }
     // An id that cannot be read names nothing.
     if error.is::<ParsePathError>() || error.is::<NotFoundError>() {
@@ -37,7 +40,9 @@ pub(super) fn problem_of(error: &poem::Error) -> Problem {
 pub(super) fn problem_of_status(status: StatusCode) -> Problem {
     match status {
         StatusCode::NOT_FOUND => Problem::new(Code::NotFound, "there is nothing at this path"),
-        status if status.is_client_error() => Problem::new(Code::BadRequest, "the request cannot be read"),
+        status if status.is_client_error() => {
+            Problem::new(Code::BadRequest, "the request cannot be read")
+        }
         status => Problem::internal(status),
     }
 }
@@ -110,5 +115,8 @@ impl ApiResponse for Problem {
 
 fn description(status: u16) -> &'static str {
     let of_status = |code: &&Code| code.status().as_u16() == status;
-    Code::ALL.iter().find(of_status).map_or("", |code| code.title())
+    Code::ALL
+        .iter()
+        .find(of_status)
+        .map_or("", |code| code.title())
 }

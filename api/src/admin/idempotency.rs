@@ -110,7 +110,11 @@ impl Answers {
 
 impl Table {
     fn forget_before(&mut self, now: UnixMs) {
-        while self.order.front().is_some_and(|(at, _)| now.since(*at) > KEPT_MS) {
+        while self
+            .order
+            .front()
+            .is_some_and(|(at, _)| now.since(*at) > KEPT_MS)
+        {
             self.forget_oldest();
         }
     }
@@ -145,7 +149,9 @@ impl Flight {
         self.is_over = true;
         let mut table = lock(&self.answers.table);
         table.bytes += kept.body.len();
-        table.entries.insert(self.key, Entry::Answered(self.of, Arc::new(kept)));
+        table
+            .entries
+            .insert(self.key, Entry::Answered(self.of, Arc::new(kept)));
         table.order.push_back((now, self.key));
         while table.order.len() > self.answers.entries_max || table.bytes > self.answers.bytes_max {
             table.forget_oldest();

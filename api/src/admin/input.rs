@@ -11,7 +11,10 @@ use poem::{FromRequest, Request, RequestBody};
 use poem_openapi::payload::{Json, ParsePayload, Payload};
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
-use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, registry::MetaMediaType, registry::MetaRequest};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions, registry::MetaMediaType,
+    registry::MetaRequest,
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -63,17 +66,24 @@ fn code_of(message: &str) -> &'static str {
 async fn read_object(request: &Request, body: &mut RequestBody) -> Result<Value, Problem> {
     let bytes = <Vec<u8> as FromRequest>::from_request(request, body).await;
     let bytes = bytes.map_err(|_| Problem::new(Code::BadRequest, "the body cannot be read"))?;
-    let value: Value = serde_json::from_slice(&bytes).map_err(|error| {
-        Problem::new(Code::BadRequest, "the body is not JSON")
-            .with_fields(vec![FieldError::new("", "invalid_json", error.to_string())])
-    })?;
+    let value: Value =
+        serde_json::from_slice(&bytes).map_err(|error| {
+            Problem::new(Code::BadRequest, "the body is not JSON")
+                .with_fields(vec![FieldError::new("", "invalid_json", error.to_string())])
+        })?;
     if depth(&value) > DEPTH_MAX {
         let message = format!("JSON may nest {DEPTH_MAX} levels");
         let error = FieldError::new("", "too_deep", message);
-        return Err(Problem::new(Code::BadRequest, "the body nests too deep").with_fields(vec![error]));
+        return Err(
+            Problem::new(Code::BadRequest, "the body nests too deep").with_fields(vec![error])
+        );
     }
     if !value.is_object() {
-        return Err(Problem::fields([FieldError::new("", "invalid_type", "must be an object")]));
+        return Err(Problem::fields([FieldError::new(
+            "",
+            "invalid_type",
+            "must be an object",
+        )]));
     }
     Ok(value)
 }
@@ -146,7 +156,9 @@ macro_rules! json_body {
                 let is_json = request
                     .content_type()
                     .is_some_and(<Self as Payload>::check_content_type);
-                let is_encoded = request.headers().contains_key(poem::http::header::CONTENT_ENCODING);
+                let is_encoded = request
+                    .headers()
+                    .contains_key(poem::http::header::CONTENT_ENCODING);
                 if !is_json || is_encoded {
                     let detail = "the body must be application/json, not encoded";
                     return Err(Problem::new(Code::UnsupportedMediaType, detail).into());
@@ -157,7 +169,11 @@ macro_rules! json_body {
     };
 }
 
-json_body!(Input, |schema| schema, |_: &mut Registry, _: MetaSchemaRef| ());
+json_body!(
+    Input,
+    |schema| schema,
+    |_: &mut Registry, _: MetaSchemaRef| ()
+);
 json_body!(Patch, patch_schema, register_patch);
 
 /// The schema of a patch stands beside that of the draft: `OfferDraft`, `OfferPatch`.
@@ -177,7 +193,10 @@ fn register_patch(registry: &mut Registry, draft: MetaSchemaRef) {
         return;
     };
     if let Some(schema) = registry.schemas.get(&name).cloned() {
-        registry.schemas.entry(patch_name(&name)).or_insert(all_optional(schema));
+        registry
+            .schemas
+            .entry(patch_name(&name))
+            .or_insert(all_optional(schema));
     }
 }
 
@@ -219,8 +238,16 @@ mod tests {
     #[test]
     fn what_serde_refuses_is_named_by_its_path() {
         let cases = [
-            (json!({"items":[{"limit":1},{"limit":"x"}]}), "items[1].limit", "invalid_type"),
-            (json!({"items":[{"limit":1,"more":2}]}), "items[0].more", "unknown_field"),
+            (
+                json!({"items":[{"limit":1},{"limit":"x"}]}),
+                "items[1].limit",
+                "invalid_type",
+            ),
+            (
+                json!({"items":[{"limit":1,"more":2}]}),
+                "items[0].more",
+                "unknown_field",
+            ),
             (json!({"items":[{}]}), "items[0]", "required"),
             (json!({}), "", "required"),
         ];
@@ -237,7 +264,12 @@ mod tests {
 
     #[test]
     fn depth_counts_levels() {
-        for (text, levels) in [("1", 0), ("[]", 1), (r#"{"a":[1]}"#, 2), (r#"[[[]],[]]"#, 3)] {
+        for (text, levels) in [
+            ("1", 0),
+            ("[]", 1),
+            (r#"{"a":[1]}"#, 2),
+            (r#"[[[]],[]]"#, 3),
+        ] {
             let value: Value = serde_json::from_str(text).expect("JSON");
             assert_eq!(depth(&value), levels, "{text}");
         }

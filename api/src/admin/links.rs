@@ -8,7 +8,9 @@ use super::context::AdminContext;
 
 /// The click link of a campaign: on its own domain, or on the shared host.
 pub(super) fn click_url(context: &AdminContext, catalog: &Catalog, campaign: &Campaign) -> String {
-    let domain = campaign.domain_id.and_then(|id| catalog.domains.get(&id.number()));
+    let domain = campaign
+        .domain_id
+        .and_then(|id| catalog.domains.get(&id.number()));
     let base = match domain {
         Some(domain) => format!("https://{}", domain.body.host),
         None => context.public_url.clone(),
@@ -31,7 +33,11 @@ pub(super) struct Inbound {
 }
 
 /// How an advertiser's postbacks look.
-pub(super) fn inbound(context: &AdminContext, id: AdvertiserId, advertiser: &Advertiser) -> Inbound {
+pub(super) fn inbound(
+    context: &AdminContext,
+    id: AdvertiserId,
+    advertiser: &Advertiser,
+) -> Inbound {
     let token = |kind| context.secrets.token(kind, id, advertiser.token_version);
     let base = &context.public_url;
     let values = "click_id={click_id}&amount={amount}&txid={txid}";
@@ -39,11 +45,14 @@ pub(super) fn inbound(context: &AdminContext, id: AdvertiserId, advertiser: &Adv
     let pixel_key = token(TokenKind::Pixel);
     let postback_url = match advertiser.postback_auth {
         PostbackAuth::Token => format!("{base}/postback?{values}&token={postback_token}"),
-        PostbackAuth::Hmac => format!("{base}/postback?{values}&ts={{timestamp}}&sig={{signature}}"),
+        PostbackAuth::Hmac => {
+            format!("{base}/postback?{values}&ts={{timestamp}}&sig={{signature}}")
+        }
         PostbackAuth::Ip | PostbackAuth::None => format!("{base}/postback?{values}"),
     };
     Inbound {
-        postback_secret: (advertiser.postback_auth == PostbackAuth::Hmac).then(|| token(TokenKind::Hmac)),
+        postback_secret: (advertiser.postback_auth == PostbackAuth::Hmac)
+            .then(|| token(TokenKind::Hmac)),
         pixel_url: format!("{base}/px?{values}&key={pixel_key}"),
         postback_token,
         postback_url,

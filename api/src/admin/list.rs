@@ -88,7 +88,11 @@ fn place(name: &str, cursor: Option<&str>) -> Result<Option<Place>, Problem> {
         ))
     };
     let place = read().ok_or_else(|| {
-        Problem::parameter(name, "invalid_cursor", "must be a cursor of an earlier answer")
+        Problem::parameter(
+            name,
+            "invalid_cursor",
+            "must be a cursor of an earlier answer",
+        )
     })?;
     Ok(Some(place))
 }
@@ -108,7 +112,8 @@ impl Wanted {
         T: ParseFromJSON + ToJSON + Send + Sync,
     {
         let within = |(place, _): &(Place, E)| {
-            self.after.is_none_or(|after| *place < after) && self.before.is_none_or(|before| *place > before)
+            self.after.is_none_or(|after| *place < after)
+                && self.before.is_none_or(|before| *place > before)
         };
         let entries = entries.filter(within);
         // One more than asked for tells whether there are more.
@@ -139,7 +144,11 @@ impl Wanted {
             found.truncate(self.limit);
         }
         let has_older = if self.before.is_some() { true } else { is_more };
-        let has_newer = if self.before.is_some() { is_more } else { self.after.is_some() };
+        let has_newer = if self.before.is_some() {
+            is_more
+        } else {
+            self.after.is_some()
+        };
         let edges = Edges {
             next: found.last().filter(|_| has_older).map(|(place, _)| *place),
             previous: found.first().filter(|_| has_newer).map(|(place, _)| *place),
@@ -213,7 +222,9 @@ mod tests {
     fn page(count: u64, paging: &Paging) -> Page<u64> {
         let wanted = paging.read().expect("a good request");
         let entries = (1..=count).rev().map(|n| ((0, n), n));
-        wanted.page(entries.collect::<Vec<_>>().into_iter(), Ok).expect("a page")
+        wanted
+            .page(entries.collect::<Vec<_>>().into_iter(), Ok)
+            .expect("a page")
     }
 
     fn limited(limit: u32) -> Paging {
@@ -227,17 +238,55 @@ mod tests {
     fn bad_pages_are_refused_by_the_name_of_the_parameter() {
         let text = |t: &str| Some(t.to_owned());
         let cases = [
-            (Paging { limit: Some(0), ..Paging::default() }, "limit"),
-            (Paging { limit: Some(501), ..Paging::default() }, "limit"),
-            (Paging { after: text("7"), ..Paging::default() }, "after"),
-            (Paging { before: text("c+1g2"), ..Paging::default() }, "before"),
-            (Paging { before: text("c1g2"), after: text("c1g2"), ..Paging::default() }, "before"),
+            (
+                Paging {
+                    limit: Some(0),
+                    ..Paging::default()
+                },
+                "limit",
+            ),
+            (
+                Paging {
+                    limit: Some(501),
+                    ..Paging::default()
+                },
+                "limit",
+            ),
+            (
+                Paging {
+                    after: text("7"),
+                    ..Paging::default()
+                },
+                "after",
+            ),
+            (
+                Paging {
+                    before: text("c+1g2"),
+                    ..Paging::default()
+                },
+                "before",
+            ),
+            (
+                Paging {
+                    before: text("c1g2"),
+                    after: text("c1g2"),
+                    ..Paging::default()
+                },
+                "before",
+            ),
         ];
         for (paging, name) in cases {
             let problem = paging.read().expect_err(name);
             assert_eq!(problem.field_errors[0].field, name);
         }
-        assert!(Paging { limit: Some(500), ..Paging::default() }.read().is_ok());
+        assert!(
+            Paging {
+                limit: Some(500),
+                ..Paging::default()
+            }
+            .read()
+            .is_ok()
+        );
     }
 
     #[test]

@@ -46,17 +46,18 @@ use poem::{Endpoint, EndpointExt, IntoEndpoint, IntoResponse, Response, Route, g
 use poem_openapi::OpenApiService;
 
 pub use self::actors::Actors;
-pub use self::context::{AdminContext, Random};
-pub use self::rate_limit::Allowance;
 use self::balances::BalancesApi;
 use self::clicks::ClicksApi;
+pub use self::context::{AdminContext, Random};
 use self::conversions::ConversionsApi;
 use self::distribution::DistributionApi;
 use self::door::Door;
+pub use self::rate_limit::Allowance;
 use self::refined::Refined;
 use self::reports::ReportsApi;
 use self::resources::{
-    AdvertisersApi, AffiliatesApi, ApiKeysApi, CampaignsApi, DomainsApi, OffersApi, TenantsApi, TermsApi,
+    AdvertisersApi, AffiliatesApi, ApiKeysApi, CampaignsApi, DomainsApi, OffersApi, TenantsApi,
+    TermsApi,
 };
 use self::simulate::SimulateApi;
 
@@ -70,7 +71,14 @@ type Resources = (
     CampaignsApi,
     DomainsApi,
 );
-type Answers = (DistributionApi, ReportsApi, BalancesApi, ClicksApi, ConversionsApi, SimulateApi);
+type Answers = (
+    DistributionApi,
+    ReportsApi,
+    BalancesApi,
+    ClicksApi,
+    ConversionsApi,
+    SimulateApi,
+);
 type Operations = (Resources, Answers);
 
 /// The OpenAPI document as JSON, without starting anything.
@@ -107,9 +115,16 @@ pub fn app(context: AdminContext) -> impl Endpoint<Output = Response> + 'static 
     let context = Arc::new(context);
     let document: Arc<str> = openapi().into();
     let page: Arc<str> = docs::page::<Operations>(&document).into();
-    let service = OpenApiService::new(Refined(operations(&context)), "Weir admin API", env!("CARGO_PKG_VERSION"));
+    let service = OpenApiService::new(
+        Refined(operations(&context)),
+        "Weir admin API",
+        env!("CARGO_PKG_VERSION"),
+    );
     let routes = Route::new()
-        .at("/v1/openapi.json", get(show_document.data(Document(document))))
+        .at(
+            "/v1/openapi.json",
+            get(show_document.data(Document(document))),
+        )
         .at("/docs", get(show_page.data(Page(page))))
         .at("/docs/errors/:code", get(show_error))
         .nest_no_strip("/", service.into_endpoint());
@@ -124,7 +139,9 @@ struct Page(Arc<str>);
 
 #[handler]
 fn show_document(document: poem::web::Data<&Document>) -> Response {
-    Response::builder().content_type("application/json").body(document.0.0.to_string())
+    Response::builder()
+        .content_type("application/json")
+        .body(document.0.0.to_string())
 }
 
 #[handler]

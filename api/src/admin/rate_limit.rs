@@ -65,10 +65,15 @@ impl RateLimiter {
             *full_at = after;
         }
         let missing = full_at.saturating_sub(now);
-        let wait = if is_allowed { missing } else { after - now - room };
+        let wait = if is_allowed {
+            missing
+        } else {
+            after - now - room
+        };
         Standing {
             is_allowed,
-            remaining: u32::try_from(room.saturating_sub(missing) / step.max(1)).unwrap_or(u32::MAX),
+            remaining: u32::try_from(room.saturating_sub(missing) / step.max(1))
+                .unwrap_or(u32::MAX),
             seconds: wait.div_ceil(1_000_000),
         }
     }
@@ -106,9 +111,22 @@ mod tests {
             standing.is_allowed.then_some(standing.remaining)
         };
         let got: Vec<_> = [0, 0, 0, 0, 499, 500, 500, 2_000].map(remaining).into();
-        let expect = [Some(2), Some(1), Some(0), None, None, Some(0), None, Some(2)];
+        let expect = [
+            Some(2),
+            Some(1),
+            Some(0),
+            None,
+            None,
+            Some(0),
+            None,
+            Some(2),
+        ];
         assert_eq!(got, expect);
-        assert_eq!(limiter.take(2, UnixMs(2_000)).remaining, 2, "another key has its own");
+        assert_eq!(
+            limiter.take(2, UnixMs(2_000)).remaining,
+            2,
+            "another key has its own"
+        );
         let refused = [0; 4].map(|_| limiter.take(3, UnixMs(9_000)))[3];
         assert_eq!((refused.is_allowed, refused.seconds), (false, 1));
     }

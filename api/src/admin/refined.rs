@@ -14,7 +14,13 @@ use super::errors::problem_of;
 use crate::problem::{Code, Problem};
 
 /// Methods that are answered with 405 where a path does not take them.
-const METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+const METHODS: [Method; 5] = [
+    Method::GET,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+];
 
 /// An API with the module's promises.
 pub(super) struct Refined<A>(pub(super) A);
@@ -38,9 +44,15 @@ impl<A: OpenApi> OpenApi for Refined<A> {
         self.0.add_routes(&mut plain);
         let known = known_parameters(&A::meta());
         for (path, methods) in plain {
-            let taken: Vec<Method> = METHODS.into_iter().filter(|m| methods.contains_key(m)).collect();
+            let taken: Vec<Method> = METHODS
+                .into_iter()
+                .filter(|m| methods.contains_key(m))
+                .collect();
             let refined = methods.into_iter().map(|(method, operation)| {
-                let names = known.get(&(shape(&path), method.to_string())).cloned().unwrap_or_default();
+                let names = known
+                    .get(&(shape(&path), method.to_string()))
+                    .cloned()
+                    .unwrap_or_default();
                 (method, refine(operation, names))
             });
             let mut at_path: HashMap<_, _> = refined.collect();
@@ -56,7 +68,10 @@ fn known_parameters(apis: &[MetaApi]) -> Known {
     let mut known = Known::new();
     for path in apis.iter().flat_map(|api| &api.paths) {
         for operation in &path.operations {
-            let in_query = operation.params.iter().filter(|p| p.in_type == MetaParamIn::Query);
+            let in_query = operation
+                .params
+                .iter()
+                .filter(|p| p.in_type == MetaParamIn::Query);
             let names = in_query.map(|p| p.name.clone()).collect();
             known.insert((shape(&path.path), operation.method.to_string()), names);
         }
@@ -67,7 +82,9 @@ fn known_parameters(apis: &[MetaApi]) -> Known {
 /// A path with its parameters as `*`, however they are named.
 fn shape(path: &str) -> String {
     let is_parameter = |part: &str| part.starts_with(':') || part.starts_with('{');
-    let parts = path.split('/').map(|part| if is_parameter(part) { "*" } else { part });
+    let parts = path
+        .split('/')
+        .map(|part| if is_parameter(part) { "*" } else { part });
     parts.collect::<Vec<_>>().join("/")
 }
 
@@ -105,7 +122,10 @@ fn not_taken(taken: &[Method]) -> BoxEndpoint<'static> {
     }
     let allow = HeaderValue::from_str(&names.join(", "));
     make(move |_| {
-        let problem = Problem::new(Code::MethodNotAllowed, "this path does not take this method");
+        let problem = Problem::new(
+            Code::MethodNotAllowed,
+            "this path does not take this method",
+        );
         let problem = match &allow {
             Ok(allow) => problem.with_header(header::ALLOW, allow.clone()),
             Err(_) => problem,

@@ -98,16 +98,31 @@ pub(super) struct ReportsApi(pub(super) Arc<AdminContext>);
 impl ReportsApi {
     /// Answers a question
     #[oai(path = "/query", method = "post", operation_id = "queryReport")]
-    async fn query(&self, caller: May<Reports>, question: Input<Question>) -> Result<Json<Answer>, Problem> {
+    async fn query(
+        &self,
+        caller: May<Reports>,
+        question: Input<Question>,
+    ) -> Result<Json<Answer>, Problem> {
         let catalog = self.0.catalog(caller.tenant)?;
-        let zone = catalog.tenant.as_ref().map_or("UTC", |t| t.body.timezone.as_str());
-        let query = ReportQuery::read(caller.tenant, zone, &question.value).map_err(Problem::fields)?;
-        let page = self.0.reports.report(caller.tenant, query).await.map_err(|error| match error {
-            ReportError::TooManyRows(error) => {
-                Problem::fields([FieldError::new("group_by", "too_many_rows", error.to_string())])
-            }
-            ReportError::Store(error) => not_readable(error),
-        })?;
+        let zone = catalog
+            .tenant
+            .as_ref()
+            .map_or("UTC", |t| t.body.timezone.as_str());
+        let query =
+            ReportQuery::read(caller.tenant, zone, &question.value).map_err(Problem::fields)?;
+        let page =
+            self.0
+                .reports
+                .report(caller.tenant, query)
+                .await
+                .map_err(|error| match error {
+                    ReportError::TooManyRows(error) => Problem::fields([FieldError::new(
+                        "group_by",
+                        "too_many_rows",
+                        error.to_string(),
+                    )]),
+                    ReportError::Store(error) => not_readable(error),
+                })?;
         dto::shaped(serde_json::to_value(page).map_err(Problem::internal)?).map(Json)
     }
 

@@ -8,7 +8,10 @@ use super::context::Random;
 const LENGTH_MAX: usize = 64;
 
 pub(super) fn of(request: &Request, random: &Random) -> String {
-    let given = request.headers().get("x-request-id").and_then(|id| id.to_str().ok());
+    let given = request
+        .headers()
+        .get("x-request-id")
+        .and_then(|id| id.to_str().ok());
     match given.filter(|id| is_plain(id)) {
         Some(id) => id.to_owned(),
         None => format!("req_{:032x}", random.number()),
@@ -27,7 +30,13 @@ mod tests {
     #[test]
     fn only_a_plain_word_is_taken_from_the_client() {
         let long = "a".repeat(65);
-        for (id, expect) in [("abc-1_2.3", true), ("", false), ("a b", false), ("a\u{1b}[31m", false), (&long, false)] {
+        for (id, expect) in [
+            ("abc-1_2.3", true),
+            ("", false),
+            ("a b", false),
+            ("a\u{1b}[31m", false),
+            (&long, false),
+        ] {
             assert_eq!(is_plain(id), expect, "{id:?}");
         }
     }

@@ -58,7 +58,9 @@ pub fn app(context: OpsContext) -> impl Endpoint<Output = Response> + 'static {
     let context = Arc::new(context);
     let answers = |answer: fn(&OpsContext, &Request) -> Response| {
         let context = Arc::clone(&context);
-        get(endpoint::make_sync(move |request| answer(&context, &request)))
+        get(endpoint::make_sync(move |request| {
+            answer(&context, &request)
+        }))
     };
     Route::new()
         .at("/livez", answers(|_, _| text(StatusCode::OK, "alive\n")))
@@ -111,7 +113,9 @@ fn metrics(context: &OpsContext, _: &Request) -> Response {
 }
 
 fn version(context: &OpsContext, _: &Request) -> Response {
-    Response::builder().content_type("application/json").body(context.version.to_string())
+    Response::builder()
+        .content_type("application/json")
+        .body(context.version.to_string())
 }
 
 #[cfg(test)]
@@ -124,10 +128,15 @@ mod tests {
             metrics: Box::new(|| "weir_clicks_total 7\n".to_owned()),
             version: serde_json::json!({"version": "1.2.3"}),
         };
-        let request = Request::builder().uri(path.parse().expect("a path")).finish();
+        let request = Request::builder()
+            .uri(path.parse().expect("a path"))
+            .finish();
         let response = app(context).get_response(request).await;
         let status = response.status().as_u16();
-        (status, response.into_body().into_string().await.expect("text"))
+        (
+            status,
+            response.into_body().into_string().await.expect("text"),
+        )
     }
 
     fn health(has_started: bool, not_ready: &[&str], degraded: &[&str]) -> Health {
@@ -143,8 +152,16 @@ mod tests {
     async fn ready_means_that_traffic_should_come() {
         let cases = [
             (health(true, &[], &[]), 200, "ready\n"),
-            (health(true, &[], &["store lags 9 s"]), 200, "degraded\ndegraded: store lags 9 s\n"),
-            (health(true, &["journal has stopped"], &[]), 503, "not ready\nnot ready: journal has stopped\n"),
+            (
+                health(true, &[], &["store lags 9 s"]),
+                200,
+                "degraded\ndegraded: store lags 9 s\n",
+            ),
+            (
+                health(true, &["journal has stopped"], &[]),
+                503,
+                "not ready\nnot ready: journal has stopped\n",
+            ),
             (health(false, &[], &[]), 503, "not ready\n"),
         ];
         for (health, status, body) in cases {
@@ -160,7 +177,10 @@ mod tests {
         assert_eq!(ask(starting(), "/startupz").await.0, 503);
         assert_eq!(ask(health(true, &[], &[]), "/startupz").await.0, 200);
         assert_eq!(ask(starting(), "/metrics").await.1, "weir_clicks_total 7\n");
-        assert_eq!(ask(starting(), "/version").await.1, r#"{"version":"1.2.3"}"#);
+        assert_eq!(
+            ask(starting(), "/version").await.1,
+            r#"{"version":"1.2.3"}"#
+        );
         assert_eq!(ask(starting(), "/etc/passwd").await.0, 404);
     }
 }

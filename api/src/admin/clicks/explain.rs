@@ -59,7 +59,11 @@ struct OfferThenAndNow {
 }
 
 /// Explains a click.
-pub(super) fn explain(catalog: &Catalog, recorded: &Recorded, conversions: Vec<Conversion>) -> Explanation {
+pub(super) fn explain(
+    catalog: &Catalog,
+    recorded: &Recorded,
+    conversions: Vec<Conversion>,
+) -> Explanation {
     let core = &recorded.core;
     Explanation {
         click: Click::from(recorded),
@@ -101,19 +105,31 @@ fn offer(catalog: &Catalog, tenant: ids::TenantId, sent: Sent) -> OfferThenAndNo
 fn steps(recorded: &Recorded) -> Vec<String> {
     let core = &recorded.core;
     let mut steps = vec![match core.affiliate {
-        Some(number) => format!("It names the affiliate {}.", ids::AffiliateId::new(core.tenant, number)),
+        Some(number) => format!(
+            "It names the affiliate {}.",
+            ids::AffiliateId::new(core.tenant, number)
+        ),
         None => "It names no affiliate that is known: house traffic.".to_owned(),
     }];
     steps.push(match core.flow {
-        Some(number) => format!("The flow {} took it.", ids::FlowId::new(core.tenant, number)),
+        Some(number) => format!(
+            "The flow {} took it.",
+            ids::FlowId::new(core.tenant, number)
+        ),
         None => "The default flow took it.".to_owned(),
     });
     let arms = recorded.detail.eligible.len();
     if let Some(sent) = core.sent {
         let arm = ids::ArmId::new(core.tenant, sent.arm);
         let offer = ids::OfferId::new(core.tenant, sent.offer);
-        steps.push(format!("{arms} arms could have had it; {arm} was drawn with probability {}.", core.propensity));
-        steps.push(format!("It was sent to {offer}, version {}.", sent.offer_version));
+        steps.push(format!(
+            "{arms} arms could have had it; {arm} was drawn with probability {}.",
+            core.propensity
+        ));
+        steps.push(format!(
+            "It was sent to {offer}, version {}.",
+            sent.offer_version
+        ));
     } else {
         steps.push(format!("It was sent to no offer: {}.", reason(core.reason)));
         steps.push(match core.outcome {
@@ -131,7 +147,10 @@ fn steps(recorded: &Recorded) -> Vec<String> {
     match recorded.is_unique {
         Some(true) => steps.push("It is unique.".to_owned()),
         Some(false) if core.is_valid() => {
-            steps.push("It is not unique: the visitor had clicked to this offer in the 24 hours before.".to_owned());
+            steps.push(
+                "It is not unique: the visitor had clicked to this offer in the 24 hours before."
+                    .to_owned(),
+            );
         }
         Some(false) | None => {}
     }

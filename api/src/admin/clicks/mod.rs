@@ -14,8 +14,8 @@ use weir_engine::ids::{Position, TenantId};
 use weir_engine::ports::{Found, UNIQUE_BLOCK};
 use weir_engine::secrets::MasterSecret;
 
-pub(super) use self::explain::reason as reason_in_words;
 use self::explain::Explanation;
+pub(super) use self::explain::reason as reason_in_words;
 use self::view::Click;
 use super::auth::{Looks, May};
 use super::context::AdminContext;
@@ -31,7 +31,9 @@ pub(super) fn verified(secrets: &MasterSecret, tenant: TenantId, text: &str) -> 
     if parts.tenant != tenant.0 {
         return None;
     }
-    unverified.verify(&secrets.click_key(tenant, parts.key_number)).ok()
+    unverified
+        .verify(&secrets.click_key(tenant, parts.key_number))
+        .ok()
 }
 
 /// A click as it was recorded, with what was judged of it.
@@ -54,7 +56,10 @@ impl ClicksApi {
             Found::Click(record) if record.tenant == tenant => record,
             Found::Click(_) | Found::Absent => return Err(Problem::not_found()),
             Found::Expired => {
-                return Err(Problem::new(Code::ClickExpired, "the click lies before what is kept"));
+                return Err(Problem::new(
+                    Code::ClickExpired,
+                    "the click lies before what is kept",
+                ));
             }
         };
         let logged = record.logged();
@@ -71,15 +76,25 @@ impl ClicksApi {
 
     async fn is_unique(&self, at: Position) -> Result<Option<bool>, Problem> {
         let watermark = self.0.reports.watermark().await.map_err(not_readable)?;
-        let stored = watermark.offsets.iter().find(|(partition, _)| *partition == at.partition);
+        let stored = watermark
+            .offsets
+            .iter()
+            .find(|(partition, _)| *partition == at.partition);
         if stored.is_none_or(|(_, next)| *next <= at.seq) {
             return Ok(None);
         }
-        let blocks = self.0.ledger.unique_blocks(at.partition, at.seq, at.seq + 1).await;
+        let blocks = self
+            .0
+            .ledger
+            .unique_blocks(at.partition, at.seq, at.seq + 1)
+            .await;
         let blocks = blocks.map_err(not_readable)?;
         let bit = (at.seq % UNIQUE_BLOCK) as usize;
         let block = blocks.iter().find(|b| b.block == at.seq / UNIQUE_BLOCK);
-        let byte = block.and_then(|b| b.bits.get(bit / 8)).copied().unwrap_or(0);
+        let byte = block
+            .and_then(|b| b.bits.get(bit / 8))
+            .copied()
+            .unwrap_or(0);
         Ok(Some(byte >> (bit % 8) & 1 == 1))
     }
 }
@@ -99,7 +114,11 @@ impl ClicksApi {
     ///
     /// Why it went where it went, by which versions, and what came of it.
     #[oai(path = "/:id/explain", method = "get", operation_id = "explainClick")]
-    async fn explain(&self, caller: May<Looks>, id: Path<String>) -> Result<Json<Explanation>, Problem> {
+    async fn explain(
+        &self,
+        caller: May<Looks>,
+        id: Path<String>,
+    ) -> Result<Json<Explanation>, Problem> {
         let recorded = self.find(caller.tenant, &id).await?;
         let catalog = self.0.catalog(caller.tenant)?;
         let click_id = recorded.core.click_id;

@@ -9,8 +9,8 @@ use weir_engine::visitor;
 
 use super::Recorded;
 use crate::admin::dto::{
-    AffiliateId, Amount, ArmId, BotClass, CampaignId, ClickId, ClickOutcome, ClickReason, CurrencyCode, DeviceType,
-    FlowId, OfferId, Time,
+    AffiliateId, Amount, ArmId, BotClass, CampaignId, ClickId, ClickOutcome, ClickReason,
+    CurrencyCode, DeviceType, FlowId, OfferId, Time,
 };
 
 /// A click as it was recorded.
@@ -109,7 +109,9 @@ fn said(text: &str) -> Option<String> {
 
 fn named(names: &[&str], texts: &[String]) -> BTreeMap<String, String> {
     let pairs = names.iter().zip(texts).filter(|(_, text)| !text.is_empty());
-    pairs.map(|(name, text)| ((*name).to_owned(), text.clone())).collect()
+    pairs
+        .map(|(name, text)| ((*name).to_owned(), text.clone()))
+        .collect()
 }
 
 impl From<&Recorded> for Click {
@@ -133,7 +135,9 @@ impl From<&Recorded> for Click {
             offer_id: core.sent.map(|s| offer(s.offer)),
             offer_version: core.sent.map(|s| s.offer_version),
             arm: core.sent.map(|s| arm(s.arm)),
-            affiliate_id: core.affiliate.map(|n| ids::AffiliateId::new(tenant, n).into()),
+            affiliate_id: core
+                .affiliate
+                .map(|n| ids::AffiliateId::new(tenant, n).into()),
             country: String::from_utf8_lossy(&core.country).into_owned(),
             region: said(&private.region),
             city: said(&private.city),
@@ -144,12 +148,19 @@ impl From<&Recorded> for Click {
             os_version: said(&private.os_version),
             browser: said(&private.browser),
             browser_version: said(&private.browser_version),
-            bot: core.bot.and_then(visitor::BotClass::from_code).map(BotClass),
+            bot: core
+                .bot
+                .and_then(visitor::BotClass::from_code)
+                .map(BotClass),
             propensity: core.propensity,
             policy_version: core.policy_version,
             eligible: detail.eligible.iter().map(|n| arm(*n)).collect(),
             config_version: core.config_version,
-            sub: private.sub.iter().map(|(number, text)| (number.to_string(), text.clone())).collect(),
+            sub: private
+                .sub
+                .iter()
+                .map(|(number, text)| (number.to_string(), text.clone()))
+                .collect(),
             source: said(&private.source),
             aff_click_id: said(&private.aff_click_id),
             ip: private.ip.map(|ip| ip.to_string()),

@@ -69,10 +69,18 @@ struct Asked {
 
 impl ConversionsApi {
     /// The filter; `None` when nothing can pass it.
-    fn filter(&self, tenant: TenantId, asked: &Asked, wanted: Wanted) -> Result<Option<ConversionFilter>, Problem> {
+    fn filter(
+        &self,
+        tenant: TenantId,
+        asked: &Asked,
+        wanted: Wanted,
+    ) -> Result<Option<ConversionFilter>, Problem> {
         let words: Vec<&str> = Status::ALL.iter().map(|s| s.as_str()).collect();
         let passing = WordFilter::read("status", asked.status.as_deref(), &words)?;
-        let statuses = Status::ALL.iter().copied().filter(|s| passing.passes(s.as_str()));
+        let statuses = Status::ALL
+            .iter()
+            .copied()
+            .filter(|s| passing.passes(s.as_str()));
         let statuses: Vec<Status> = statuses.collect();
         let click_id = match asked.click_id.as_deref() {
             None => None,
@@ -89,9 +97,17 @@ impl ConversionsApi {
             click_id,
             txid: asked.txid.clone(),
             statuses,
-            affiliate: crud::id_filter::<Affiliates>(tenant, "affiliate_id", asked.affiliate_id.as_deref())?,
+            affiliate: crud::id_filter::<Affiliates>(
+                tenant,
+                "affiliate_id",
+                asked.affiliate_id.as_deref(),
+            )?,
             offer: crud::id_filter::<Offers>(tenant, "offer_id", asked.offer_id.as_deref())?,
-            campaign: crud::id_filter::<Campaigns>(tenant, "campaign_id", asked.campaign_id.as_deref())?,
+            campaign: crud::id_filter::<Campaigns>(
+                tenant,
+                "campaign_id",
+                asked.campaign_id.as_deref(),
+            )?,
             reason: reason("reason", asked.reason.as_deref())?,
             from: time("from", asked.from.as_deref())?,
             to: time("to", asked.to.as_deref())?,
@@ -101,27 +117,55 @@ impl ConversionsApi {
         }))
     }
 
-    async fn page(&self, caller: &Caller, asked: &Asked, paging: &Paging) -> Result<Page<Conversion>, Problem> {
+    async fn page(
+        &self,
+        caller: &Caller,
+        asked: &Asked,
+        paging: &Paging,
+    ) -> Result<Page<Conversion>, Problem> {
         let wanted = paging.read()?;
         let Some(filter) = self.filter(caller.tenant, asked, wanted)? else {
             let (items, next, previous) = (Vec::new(), None, None);
-            return Ok(Page { items, next, previous });
+            return Ok(Page {
+                items,
+                next,
+                previous,
+            });
         };
-        let found = self.0.reports.conversions(caller.tenant, filter).await.map_err(not_readable)?;
-        let placed = found.into_iter().map(|c| ((c.position.partition, c.position.seq), c)).collect();
+        let found = self
+            .0
+            .reports
+            .conversions(caller.tenant, filter)
+            .await
+            .map_err(not_readable)?;
+        let placed = found
+            .into_iter()
+            .map(|c| ((c.position.partition, c.position.seq), c))
+            .collect();
         let (found, edges) = wanted.cut(placed);
         let (next, previous) = edges.cursors();
         let catalog = self.0.catalog(caller.tenant)?;
         let items = found.iter().map(|(_, c)| conversion(&catalog, c)).collect();
-        Ok(Page { items, next, previous })
+        Ok(Page {
+            items,
+            next,
+            previous,
+        })
     }
 
-    async fn decide(&self, caller: &Caller, id: &str, wanted: StatusRead) -> Result<judge::Conversion, Problem> {
+    async fn decide(
+        &self,
+        caller: &Caller,
+        id: &str,
+        wanted: StatusRead,
+    ) -> Result<judge::Conversion, Problem> {
         let id: ids::ConversionId = id.parse().map_err(|_| Problem::not_found())?;
         let reason = wanted.reason.unwrap_or_default();
         if reason.chars().count() > REASON_MAX {
             let message = format!("may have {REASON_MAX} characters");
-            return Err(Problem::fields([FieldError::new("reason", "too_long", message)]));
+            return Err(Problem::fields([FieldError::new(
+                "reason", "too_long", message,
+            )]));
         }
         let change = StatusWanted {
             id,
@@ -144,7 +188,9 @@ impl ConversionsApi {
 
 fn reason(name: &str, text: Option<&str>) -> Result<Option<ConversionReason>, Problem> {
     let read = |text: &str| {
-        text.parse().map_err(|e: weir_engine::UnknownWord| Problem::parameter(name, "invalid_value", e.to_string()))
+        text.parse().map_err(|e: weir_engine::UnknownWord| {
+            Problem::parameter(name, "invalid_value", e.to_string())
+        })
     };
     text.map(read).transpose()
 }
@@ -159,13 +205,22 @@ fn time(name: &str, text: Option<&str>) -> Result<Option<UnixMs>, Problem> {
 }
 
 /// Conversions of a click, newest first.
-pub(super) async fn of_click(context: &AdminContext, catalog: &Catalog, tenant: TenantId, click_id: ClickId) -> Result<Vec<Conversion>, Problem> {
+pub(super) async fn of_click(
+    context: &AdminContext,
+    catalog: &Catalog,
+    tenant: TenantId,
+    click_id: ClickId,
+) -> Result<Vec<Conversion>, Problem> {
     let filter = ConversionFilter {
         click_id: Some(click_id),
         limit: 500,
         ..ConversionFilter::default()
     };
-    let found = context.reports.conversions(tenant, filter).await.map_err(not_readable)?;
+    let found = context
+        .reports
+        .conversions(tenant, filter)
+        .await
+        .map_err(not_readable)?;
     Ok(found.iter().map(|c| conversion(catalog, c)).collect())
 }
 
@@ -175,7 +230,10 @@ impl ConversionsApi {
     ///
     /// Newest first. Everything that is set must hold.
     #[oai(path = "/", method = "get", operation_id = "listConversions")]
-    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a parameter of the query"
+    )]
     async fn list(
         &self,
         caller: May<Looks>,
@@ -225,9 +283,18 @@ impl ConversionsApi {
 
     /// Shows a conversion with its history
     #[oai(path = "/:id", method = "get", operation_id = "getConversion")]
-    async fn show(&self, caller: May<Looks>, id: Path<String>) -> Result<Json<ConversionWithHistory>, Problem> {
+    async fn show(
+        &self,
+        caller: May<Looks>,
+        id: Path<String>,
+    ) -> Result<Json<ConversionWithHistory>, Problem> {
         let id: ids::ConversionId = id.parse().map_err(|_| Problem::not_found())?;
-        let found = self.0.reports.conversion_history(caller.tenant, id).await.map_err(not_readable)?;
+        let found = self
+            .0
+            .reports
+            .conversion_history(caller.tenant, id)
+            .await
+            .map_err(not_readable)?;
         let found = found.ok_or_else(Problem::not_found)?;
         let catalog = self.0.catalog(caller.tenant)?;
         Ok(Json(history(&catalog, &found)))
@@ -236,7 +303,11 @@ impl ConversionsApi {
     /// Decides on a conversion
     ///
     /// pending → approved or rejected, approved → rejected, rejected → approved; each with its ledger entries.
-    #[oai(path = "/:id/status", method = "post", operation_id = "setConversionStatus")]
+    #[oai(
+        path = "/:id/status",
+        method = "post",
+        operation_id = "setConversionStatus"
+    )]
     async fn set_status(
         &self,
         caller: May<Decides>,

@@ -9,8 +9,9 @@ use weir_engine::ports::{ConversionHistory, StatusEvent, VerdictRow};
 use weir_engine::visitor;
 
 use crate::admin::dto::{
-    AccountKind, AdvertiserId, AffiliateId, Amount, ArmId, CampaignId, ClickId, ConversionId, ConversionReason,
-    ConversionStatus, CurrencyCode, DeviceType, FlowId, GoalId, OfferId, Outcome, Time, TransferKind, Warning,
+    AccountKind, AdvertiserId, AffiliateId, Amount, ArmId, CampaignId, ClickId, ConversionId,
+    ConversionReason, ConversionStatus, CurrencyCode, DeviceType, FlowId, GoalId, OfferId, Outcome,
+    Time, TransferKind, Warning,
 };
 
 /// A conversion as it stands.
@@ -162,8 +163,12 @@ fn said(text: &str) -> Option<String> {
 pub(in crate::admin) fn conversion(catalog: &Catalog, c: &judge::Conversion) -> Conversion {
     let known = |number: u32| (number != 0).then_some(number);
     let offer = known(c.offer);
-    let goals = offer.and_then(|n| catalog.offers.get(&n)).map(|o| &o.body.goals);
-    let goal = c.goal.and_then(|n| goals?.iter().find(|g| g.id.number() == n));
+    let goals = offer
+        .and_then(|n| catalog.offers.get(&n))
+        .map(|o| &o.body.goals);
+    let goal = c
+        .goal
+        .and_then(|n| goals?.iter().find(|g| g.id.number() == n));
     let rule = match c.rule {
         Rule::Offer { offer: 0, .. } => String::new(),
         rule => rule.id(c.tenant),
@@ -180,7 +185,9 @@ pub(in crate::admin) fn conversion(catalog: &Catalog, c: &judge::Conversion) -> 
         arm_id: known(c.arm).map(|n| ids::ArmId::new(c.tenant, n).into()),
         offer_id: offer.map(|n| ids::OfferId::new(c.tenant, n).into()),
         offer_version: known(c.offer_version),
-        affiliate_id: c.affiliate.map(|n| ids::AffiliateId::new(c.tenant, n).into()),
+        affiliate_id: c
+            .affiliate
+            .map(|n| ids::AffiliateId::new(c.tenant, n).into()),
         advertiser_id: known(c.advertiser).map(|n| ids::AdvertiserId::new(c.tenant, n).into()),
         goal_id: c.goal.map(|n| ids::GoalId::new(c.tenant, n).into()),
         goal: goal.map(|g| g.name.clone()),
@@ -251,7 +258,9 @@ fn entry(transfer: &Transfer) -> Entry {
 fn owner(tenant: ids::TenantId, account: Account) -> Option<String> {
     use weir_engine::ledger::AccountKind as Kind;
     match account.kind {
-        Kind::AdvPending | Kind::AdvReceivable => Some(ids::AdvertiserId::new(tenant, account.owner).to_string()),
+        Kind::AdvPending | Kind::AdvReceivable => {
+            Some(ids::AdvertiserId::new(tenant, account.owner).to_string())
+        }
         Kind::AffPending | Kind::AffHold | Kind::AffPayable => {
             Some(ids::AffiliateId::new(tenant, account.owner).to_string())
         }

@@ -34,7 +34,9 @@ impl Type for Limit {
                 ..MetaSchema::new_with_format("integer", "int64")
             };
             MetaSchema {
-                description: Some("A count of clicks or conversions, or an amount of payout or revenue."),
+                description: Some(
+                    "A count of clicks or conversions, or an amount of payout or revenue.",
+                ),
                 one_of: vec![MetaSchemaRef::Inline(Box::new(count)), Amount::schema_ref()],
                 ..MetaSchema::ANY
             }

@@ -3,7 +3,8 @@
 use poem_openapi::Object;
 
 use super::{
-    Amount, ArmId, CostModel, CurrencyCode, DistributionMode, FlowId, FlowKind, OfferId, Percentage, Targeting,
+    Amount, ArmId, CostModel, CurrencyCode, DistributionMode, FlowId, FlowKind, OfferId,
+    Percentage, Targeting,
 };
 
 /// How clicks are given to arms.

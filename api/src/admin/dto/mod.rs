@@ -13,9 +13,7 @@ mod text;
 mod words;
 
 pub(super) use self::cap::{Cap, CapDraft};
-pub(super) use self::distribution::{
-    Arm, ArmDraft, Cost, Distribution, Flow, FlowDraft,
-};
+pub(super) use self::distribution::{Arm, ArmDraft, Cost, Distribution, Flow, FlowDraft};
 pub(super) use self::goal::{Goal, GoalDraft};
 pub(super) use self::money::{Payout, Revenue};
 pub(super) use self::targeting::Targeting;

@@ -91,5 +91,5 @@ word_types! {
     BotClass = visitor::BotClass, "What kind of bot a click is of.";
     ClickOutcome = fact::ClickOutcome, "Where a click was sent.";
     ClickReason = fact::ClickReason, "Why a click was not sent to an offer.";
-    
+
 }

@@ -129,7 +129,12 @@ impl Resource for Advertisers {
         entity.status.as_str()
     }
 
-    fn add(scene: &Scene<'_>, number: u32, entity: &catalog::Advertiser, fields: &mut Map<String, Value>) {
+    fn add(
+        scene: &Scene<'_>,
+        number: u32,
+        entity: &catalog::Advertiser,
+        fields: &mut Map<String, Value>,
+    ) {
         let id = ids::AdvertiserId::new(scene.tenant, number);
         let inbound = links::inbound(scene.context, id, entity);
         fields.insert("pixel_key".to_owned(), inbound.pixel_key.into());
@@ -150,7 +155,11 @@ const HOUR_MS: u64 = 3_600_000;
 pub(in crate::admin) struct AdvertisersApi(pub(in crate::admin) Arc<AdminContext>);
 
 impl AdvertisersApi {
-    fn with_token(&self, caller: &Caller, current: &Current<Advertisers>) -> Result<AdvertiserWithToken, Problem> {
+    fn with_token(
+        &self,
+        caller: &Caller,
+        current: &Current<Advertisers>,
+    ) -> Result<AdvertiserWithToken, Problem> {
         let mut json = current.json(&self.0, caller.tenant)?;
         let id = ids::AdvertiserId::new(caller.tenant, current.number);
         let inbound = links::inbound(&self.0, id, &current.entity.body);
@@ -180,7 +189,11 @@ impl AdvertisersApi {
 
     /// Makes many advertisers
     #[oai(path = "/bulk", method = "post", operation_id = "createAdvertisers")]
-    async fn bulk(&self, caller: May<Writes>, items: Input<Items<AdvertiserDraft>>) -> Result<Json<Results>, Problem> {
+    async fn bulk(
+        &self,
+        caller: May<Writes>,
+        items: Input<Items<AdvertiserDraft>>,
+    ) -> Result<Json<Results>, Problem> {
         bulk::create::<Advertisers>(&self.0, &caller, items.value).await
     }
 
@@ -221,8 +234,16 @@ impl AdvertisersApi {
     }
 
     /// Shows an advertiser with the secrets of its postbacks
-    #[oai(path = "/:id/postback", method = "get", operation_id = "getAdvertiserPostback")]
-    async fn postback(&self, caller: May<Writes>, id: Path<String>) -> Result<Json<AdvertiserWithToken>, Problem> {
+    #[oai(
+        path = "/:id/postback",
+        method = "get",
+        operation_id = "getAdvertiserPostback"
+    )]
+    async fn postback(
+        &self,
+        caller: May<Writes>,
+        id: Path<String>,
+    ) -> Result<Json<AdvertiserWithToken>, Problem> {
         let current = crud::find::<Advertisers>(&self.0, caller.tenant, &id)?;
         self.with_token(&caller, &current).map(Json)
     }
@@ -230,7 +251,11 @@ impl AdvertisersApi {
     /// Gives an advertiser a new token
     ///
     /// The one before is good too until the end of the overlap.
-    #[oai(path = "/:id/rotate-token", method = "post", operation_id = "rotateAdvertiserToken")]
+    #[oai(
+        path = "/:id/rotate-token",
+        method = "post",
+        operation_id = "rotateAdvertiserToken"
+    )]
     async fn rotate(
         &self,
         caller: May<Writes>,
@@ -246,7 +271,8 @@ impl AdvertisersApi {
         }
         let overlap_until = UnixMs((self.0.now)().0 + u64::from(hours) * HOUR_MS);
         let draft = Draft::RotateToken { overlap_until };
-        let current = crud::changed::<Advertisers>(&self.0, &caller, &id, if_match.as_deref(), draft).await?;
+        let current =
+            crud::changed::<Advertisers>(&self.0, &caller, &id, if_match.as_deref(), draft).await?;
         self.with_token(&caller, &current).map(Json)
     }
 
@@ -259,17 +285,29 @@ impl AdvertisersApi {
         #[oai(name = "If-Match")] if_match: Header<Option<String>>,
         patch: Patch<AdvertiserDraft>,
     ) -> Result<Changed<Advertiser>, Problem> {
-        crud::change::<Advertisers>(&self.0, &caller, &id, if_match.as_deref(), Draft::Patch(patch.value)).await
+        crud::change::<Advertisers>(
+            &self.0,
+            &caller,
+            &id,
+            if_match.as_deref(),
+            Draft::Patch(patch.value),
+        )
+        .await
     }
 
     /// Archives an advertiser
-    #[oai(path = "/:id/archive", method = "post", operation_id = "archiveAdvertiser")]
+    #[oai(
+        path = "/:id/archive",
+        method = "post",
+        operation_id = "archiveAdvertiser"
+    )]
     async fn archive(
         &self,
         caller: May<Writes>,
         id: Path<String>,
         #[oai(name = "If-Match")] if_match: Header<Option<String>>,
     ) -> Result<Changed<Advertiser>, Problem> {
-        crud::change::<Advertisers>(&self.0, &caller, &id, if_match.as_deref(), Draft::Archive).await
+        crud::change::<Advertisers>(&self.0, &caller, &id, if_match.as_deref(), Draft::Archive)
+            .await
     }
 }

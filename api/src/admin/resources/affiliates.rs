@@ -54,7 +54,8 @@ pub(in crate::admin) enum Affiliates {}
 impl Resource for Affiliates {
     const KIND: EntityKind = EntityKind::Affiliate;
     const PATH: &'static str = "/v1/affiliates/";
-    const STATUSES: &'static [&'static str] = &["pending", "approved", "rejected", "banned", "archived"];
+    const STATUSES: &'static [&'static str] =
+        &["pending", "approved", "rejected", "banned", "archived"];
     type Entity = catalog::Affiliate;
     type View = Affiliate;
 
@@ -78,13 +79,21 @@ pub(in crate::admin) struct AffiliatesApi(pub(in crate::admin) Arc<AdminContext>
 impl AffiliatesApi {
     /// Makes an affiliate
     #[oai(path = "/", method = "post", operation_id = "createAffiliate")]
-    async fn create(&self, caller: May<Writes>, draft: Input<AffiliateDraft>) -> Result<Created<Affiliate>, Problem> {
+    async fn create(
+        &self,
+        caller: May<Writes>,
+        draft: Input<AffiliateDraft>,
+    ) -> Result<Created<Affiliate>, Problem> {
         crud::create::<Affiliates>(&self.0, &caller, draft.value).await
     }
 
     /// Makes many affiliates
     #[oai(path = "/bulk", method = "post", operation_id = "createAffiliates")]
-    async fn bulk(&self, caller: May<Writes>, items: Input<Items<AffiliateDraft>>) -> Result<Json<Results>, Problem> {
+    async fn bulk(
+        &self,
+        caller: May<Writes>,
+        items: Input<Items<AffiliateDraft>>,
+    ) -> Result<Json<Results>, Problem> {
         bulk::create::<Affiliates>(&self.0, &caller, items.value).await
     }
 
@@ -133,11 +142,22 @@ impl AffiliatesApi {
         #[oai(name = "If-Match")] if_match: Header<Option<String>>,
         patch: Patch<AffiliateDraft>,
     ) -> Result<Changed<Affiliate>, Problem> {
-        crud::change::<Affiliates>(&self.0, &caller, &id, if_match.as_deref(), Draft::Patch(patch.value)).await
+        crud::change::<Affiliates>(
+            &self.0,
+            &caller,
+            &id,
+            if_match.as_deref(),
+            Draft::Patch(patch.value),
+        )
+        .await
     }
 
     /// Archives an affiliate
-    #[oai(path = "/:id/archive", method = "post", operation_id = "archiveAffiliate")]
+    #[oai(
+        path = "/:id/archive",
+        method = "post",
+        operation_id = "archiveAffiliate"
+    )]
     async fn archive(
         &self,
         caller: May<Writes>,

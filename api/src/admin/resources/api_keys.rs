@@ -121,10 +121,18 @@ impl ApiKeysApi {
     ///
     /// The answer carries the key, this once.
     #[oai(path = "/", method = "post", operation_id = "createApiKey")]
-    async fn create(&self, caller: May<Keys>, draft: Input<ApiKeyDraft>) -> Result<Created<NewApiKey>, Problem> {
+    async fn create(
+        &self,
+        caller: May<Keys>,
+        draft: Input<ApiKeyDraft>,
+    ) -> Result<Created<NewApiKey>, Problem> {
         let new = NewKey::from_random(self.0.random.bytes());
         let draft = with_secret(draft.value, &new)?;
-        let done = self.0.propose(&caller, Target::Create, draft).await?.map_err(refused)?;
+        let done = self
+            .0
+            .propose(&caller, Target::Create, draft)
+            .await?
+            .map_err(refused)?;
         let current = crud::find_number::<ApiKeys>(&self.0, caller.tenant, done.key.number)?;
         let mut json = current.json(&self.0, caller.tenant)?;
         json["api_key"] = new.key.into();

@@ -128,13 +128,21 @@ pub(in crate::admin) struct CampaignsApi(pub(in crate::admin) Arc<AdminContext>)
 impl CampaignsApi {
     /// Makes a campaign
     #[oai(path = "/", method = "post", operation_id = "createCampaign")]
-    async fn create(&self, caller: May<Writes>, draft: Input<CampaignDraft>) -> Result<Created<Campaign>, Problem> {
+    async fn create(
+        &self,
+        caller: May<Writes>,
+        draft: Input<CampaignDraft>,
+    ) -> Result<Created<Campaign>, Problem> {
         crud::create::<Campaigns>(&self.0, &caller, draft.value).await
     }
 
     /// Makes many campaigns
     #[oai(path = "/bulk", method = "post", operation_id = "createCampaigns")]
-    async fn bulk(&self, caller: May<Writes>, items: Input<Items<CampaignDraft>>) -> Result<Json<Results>, Problem> {
+    async fn bulk(
+        &self,
+        caller: May<Writes>,
+        items: Input<Items<CampaignDraft>>,
+    ) -> Result<Json<Results>, Problem> {
         bulk::create::<Campaigns>(&self.0, &caller, items.value).await
     }
 
@@ -183,11 +191,22 @@ impl CampaignsApi {
         #[oai(name = "If-Match")] if_match: Header<Option<String>>,
         patch: Patch<CampaignDraft>,
     ) -> Result<Changed<Campaign>, Problem> {
-        crud::change::<Campaigns>(&self.0, &caller, &id, if_match.as_deref(), Draft::Patch(patch.value)).await
+        crud::change::<Campaigns>(
+            &self.0,
+            &caller,
+            &id,
+            if_match.as_deref(),
+            Draft::Patch(patch.value),
+        )
+        .await
     }
 
     /// Archives a campaign
-    #[oai(path = "/:id/archive", method = "post", operation_id = "archiveCampaign")]
+    #[oai(
+        path = "/:id/archive",
+        method = "post",
+        operation_id = "archiveCampaign"
+    )]
     async fn archive(
         &self,
         caller: May<Writes>,

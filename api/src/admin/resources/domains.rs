@@ -75,7 +75,11 @@ pub(in crate::admin) struct DomainsApi(pub(in crate::admin) Arc<AdminContext>);
 impl DomainsApi {
     /// Makes a domain
     #[oai(path = "/", method = "post", operation_id = "createDomain")]
-    async fn create(&self, caller: May<Writes>, draft: Input<DomainDraft>) -> Result<Created<Domain>, Problem> {
+    async fn create(
+        &self,
+        caller: May<Writes>,
+        draft: Input<DomainDraft>,
+    ) -> Result<Created<Domain>, Problem> {
         crud::create::<Domains>(&self.0, &caller, draft.value).await
     }
 

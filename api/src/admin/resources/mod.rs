@@ -21,7 +21,11 @@ pub(super) use self::terms::TermsApi;
 /// Number of the entity that `id` names, when it is one of `tenant`.
 macro_rules! number_of {
     ($id:ty, $tenant:expr, $text:expr) => {
-        $text.parse::<$id>().ok().filter(|id| id.tenant() == $tenant).map(<$id>::number)
+        $text
+            .parse::<$id>()
+            .ok()
+            .filter(|id| id.tenant() == $tenant)
+            .map(<$id>::number)
     };
 }
 use number_of;

@@ -17,8 +17,8 @@ use crate::admin::bulk::{self, Items, Results};
 use crate::admin::context::AdminContext;
 use crate::admin::crud::{self, ListQuery, Resource, Scene};
 use crate::admin::dto::{
-    AdvertiserId, Cap, CapDraft, CurrencyCode, DefaultStatus, Goal, GoalDraft, OfferId, OfferStatus, Payout,
-    ReferrerPolicy, Repeat, Revenue, Targeting, Time, Visibility,
+    AdvertiserId, Cap, CapDraft, CurrencyCode, DefaultStatus, Goal, GoalDraft, OfferId,
+    OfferStatus, Payout, ReferrerPolicy, Repeat, Revenue, Targeting, Time, Visibility,
 };
 use crate::admin::input::{Input, Patch};
 use crate::admin::links;
@@ -160,19 +160,30 @@ pub(in crate::admin) struct OffersApi(pub(in crate::admin) Arc<AdminContext>);
 impl OffersApi {
     /// Makes an offer
     #[oai(path = "/", method = "post", operation_id = "createOffer")]
-    async fn create(&self, caller: May<Writes>, draft: Input<OfferDraft>) -> Result<Created<Offer>, Problem> {
+    async fn create(
+        &self,
+        caller: May<Writes>,
+        draft: Input<OfferDraft>,
+    ) -> Result<Created<Offer>, Problem> {
         crud::create::<Offers>(&self.0, &caller, draft.value).await
     }
 
     /// Makes many offers
     #[oai(path = "/bulk", method = "post", operation_id = "createOffers")]
-    async fn bulk(&self, caller: May<Writes>, items: Input<Items<OfferDraft>>) -> Result<Json<Results>, Problem> {
+    async fn bulk(
+        &self,
+        caller: May<Writes>,
+        items: Input<Items<OfferDraft>>,
+    ) -> Result<Json<Results>, Problem> {
         bulk::create::<Offers>(&self.0, &caller, items.value).await
     }
 
     /// Lists offers
     #[oai(path = "/", method = "get", operation_id = "listOffers")]
-    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "each is a parameter of the query"
+    )]
     async fn list(
         &self,
         caller: May<Reads>,
@@ -187,7 +198,11 @@ impl OffersApi {
         /// `previous` of the page after.
         before: Query<Option<String>>,
     ) -> Result<Json<Page<Offer>>, Problem> {
-        let advertiser = crud::id_filter::<Advertisers>(caller.tenant, "advertiser_id", advertiser_id.as_deref())?;
+        let advertiser = crud::id_filter::<Advertisers>(
+            caller.tenant,
+            "advertiser_id",
+            advertiser_id.as_deref(),
+        )?;
         let query = ListQuery {
             status: status.0,
             paging: Paging {
@@ -221,7 +236,14 @@ impl OffersApi {
         #[oai(name = "If-Match")] if_match: Header<Option<String>>,
         patch: Patch<OfferDraft>,
     ) -> Result<Changed<Offer>, Problem> {
-        crud::change::<Offers>(&self.0, &caller, &id, if_match.as_deref(), Draft::Patch(patch.value)).await
+        crud::change::<Offers>(
+            &self.0,
+            &caller,
+            &id,
+            if_match.as_deref(),
+            Draft::Patch(patch.value),
+        )
+        .await
     }
 
     /// Archives an offer

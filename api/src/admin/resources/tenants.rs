@@ -105,7 +105,11 @@ pub(in crate::admin) struct TenantsApi(pub(in crate::admin) Arc<AdminContext>);
 impl TenantsApi {
     /// The installation takes the tenant into its list, which gives it its number; then the tenant gets its settings
     /// and its first key. A tenant without settings is none: what fails between leaves nothing but a number unused.
-    async fn make(&self, operator: Operator, draft: Value) -> Result<(ids::TenantId, NewKey), Problem> {
+    async fn make(
+        &self,
+        operator: Operator,
+        draft: Value,
+    ) -> Result<(ids::TenantId, NewKey), Problem> {
         let new = NewKey::from_random(self.0.random.bytes());
         let key = with_secret(json!({"name": "first key", "scopes": ["*"]}), &new)?;
         let draft: propose::TenantDraft = propose::parse_draft(draft).map_err(Problem::fields)?;
@@ -114,7 +118,11 @@ impl TenantsApi {
             by: operator.by.clone(),
         };
         let listed = Draft::NewTenant(draft.clone());
-        let listed = self.0.propose(&by(INSTALLATION), Target::Create, listed).await?.map_err(refused)?;
+        let listed = self
+            .0
+            .propose(&by(INSTALLATION), Target::Create, listed)
+            .await?
+            .map_err(refused)?;
         let id = ids::TenantId(listed.key.number);
         let proposals = [Draft::Tenant(draft), key].map(|draft| Proposal {
             by: operator.by.clone(),
@@ -128,7 +136,11 @@ impl TenantsApi {
     }
 
     /// The tenant that `id` names, if the caller may see it.
-    fn visible(&self, only: Option<ids::TenantId>, id: &str) -> Result<(ids::TenantId, Arc<Catalog>), Problem> {
+    fn visible(
+        &self,
+        only: Option<ids::TenantId>,
+        id: &str,
+    ) -> Result<(ids::TenantId, Arc<Catalog>), Problem> {
         let tenant: ids::TenantId = id.parse().map_err(|_| Problem::not_found())?;
         if only.is_some_and(|only| only != tenant) {
             return Err(Problem::not_found());
@@ -153,12 +165,20 @@ impl TenantsApi {
     ///
     /// For the operator of the installation. The answer carries the tenant's first key, this once.
     #[oai(path = "/", method = "post", operation_id = "createTenant")]
-    async fn create(&self, operator: Operator, draft: Input<TenantDraft>) -> Result<Created<NewTenant>, Problem> {
+    async fn create(
+        &self,
+        operator: Operator,
+        draft: Input<TenantDraft>,
+    ) -> Result<Created<NewTenant>, Problem> {
         let (id, new) = self.make(operator, draft.value).await?;
         let (mut json, version) = json_of(id, &*self.0.catalog(id)?)?;
         json["api_key"] = new.key.into();
         let location = format!("/v1/tenants/{id}");
-        Ok(Created::Created(Json(dto::shaped(json)?), location, etag(version)))
+        Ok(Created::Created(
+            Json(dto::shaped(json)?),
+            location,
+            etag(version),
+        ))
     }
 
     /// Lists tenants
@@ -184,15 +204,22 @@ impl TenantsApi {
         };
         let statuses = WordFilter::read("status", status.as_deref(), &["active", "archived"])?;
         let tenants = self.0.actors.tenants();
-        let visible = tenants.into_iter().rev().filter(|t| caller.only.is_none_or(|only| only == *t));
+        let visible = tenants
+            .into_iter()
+            .rev()
+            .filter(|t| caller.only.is_none_or(|only| only == *t));
         let found = visible.filter_map(|t| Some((t, self.0.actors.catalog(t)?)));
         let is_wanted = |catalog: &Catalog| {
-            catalog.tenant.as_ref().is_some_and(|t| statuses.passes(t.body.status.as_str()))
+            catalog
+                .tenant
+                .as_ref()
+                .is_some_and(|t| statuses.passes(t.body.status.as_str()))
         };
         let placed = found
             .filter(|(_, catalog)| is_wanted(catalog))
             .map(|(t, catalog)| ((0, u64::from(t.0)), (t, catalog)));
-        let view = |(t, catalog): (ids::TenantId, Arc<Catalog>)| dto::shaped(json_of(t, &catalog)?.0);
+        let view =
+            |(t, catalog): (ids::TenantId, Arc<Catalog>)| dto::shaped(json_of(t, &catalog)?.0);
         paging.read()?.page(placed, view).map(Json)
     }
 
@@ -224,7 +251,9 @@ impl TenantsApi {
         patch: Patch<TenantDraft>,
     ) -> Result<Changed<Tenant>, Problem> {
         let (tenant, catalog) = self.visible(caller.only, &id)?;
-        let is_operators = OPERATORS.iter().any(|field| patch.value.get(field).is_some());
+        let is_operators = OPERATORS
+            .iter()
+            .any(|field| patch.value.get(field).is_some());
         if caller.only.is_some() && is_operators {
             let detail = format!("only the operator may set {}", OPERATORS.join(", "));
             return Err(Problem::new(Code::Forbidden, detail));
@@ -239,9 +268,11 @@ impl TenantsApi {
             tenant,
             by: caller.by,
         };
-        self.0.propose(&caller, target, draft).await?.map_err(refused)?;
+        self.0
+            .propose(&caller, target, draft)
+            .await?
+            .map_err(refused)?;
         let (json, version) = json_of(tenant, &*self.0.catalog(tenant)?)?;
         Ok(Changed::Entity(Json(dto::shaped(json)?), etag(version)))
     }
 }
-

@@ -14,8 +14,10 @@ use crate::admin::answers::{Shown, etag, expected, is_unmodified};
 use crate::admin::auth::{May, Reads, Writes};
 use crate::admin::context::AdminContext;
 use crate::admin::crud::{self, Resource, refused};
-use crate::admin::dto::{self, AffiliateId, Cap, CapDraft, OfferId, Payout, Revenue, TermsStatus, Time};
 use crate::admin::drafts;
+use crate::admin::dto::{
+    self, AffiliateId, Cap, CapDraft, OfferId, Payout, Revenue, TermsStatus, Time,
+};
 use crate::admin::input::Input;
 use crate::admin::list::{Page, Paging, WordFilter};
 use crate::admin::tags::Tag;
@@ -99,8 +101,12 @@ impl Pair {
     fn view(self, terms: &Versioned<catalog::Terms>) -> Result<Terms, Problem> {
         let mut json = serde_json::to_value(&terms.body).map_err(Problem::internal)?;
         json["id"] = self.key().public_id(self.tenant).into();
-        json["offer_id"] = ids::OfferId::new(self.tenant, self.offer).to_string().into();
-        json["affiliate_id"] = ids::AffiliateId::new(self.tenant, self.affiliate).to_string().into();
+        json["offer_id"] = ids::OfferId::new(self.tenant, self.offer)
+            .to_string()
+            .into();
+        json["affiliate_id"] = ids::AffiliateId::new(self.tenant, self.affiliate)
+            .to_string()
+            .into();
         json["version"] = terms.version.into();
         json["created_at"] = terms.created_at.to_string().into();
         json["updated_at"] = terms.updated_at.to_string().into();
@@ -129,7 +135,11 @@ impl TermsApi {
 #[OpenApi(prefix_path = "/v1/offers", tag = "Tag::Offers")]
 impl TermsApi {
     /// Sets the terms of an affiliate on an offer
-    #[oai(path = "/:offer_id/affiliates/:affiliate_id", method = "put", operation_id = "putTerms")]
+    #[oai(
+        path = "/:offer_id/affiliates/:affiliate_id",
+        method = "put",
+        operation_id = "putTerms"
+    )]
     async fn put(
         &self,
         caller: May<Writes>,
@@ -151,20 +161,32 @@ impl TermsApi {
             key: pair.key(),
             expected,
         };
-        self.0.propose(&caller, target, draft).await?.map_err(refused)?;
+        self.0
+            .propose(&caller, target, draft)
+            .await?
+            .map_err(refused)?;
         let terms = self.current(pair)?.ok_or_else(Problem::not_found)?;
         let (view, tag) = (Json(pair.view(&terms)?), etag(terms.version));
         Ok(match before {
             Some(_) => Put::Changed(view, tag),
             None => {
-                let location = format!("{}{}/affiliates/{}", Offers::PATH, offer_id.0, affiliate_id.0);
+                let location = format!(
+                    "{}{}/affiliates/{}",
+                    Offers::PATH,
+                    offer_id.0,
+                    affiliate_id.0
+                );
                 Put::Made(view, location, tag)
             }
         })
     }
 
     /// Shows the terms of an affiliate on an offer
-    #[oai(path = "/:offer_id/affiliates/:affiliate_id", method = "get", operation_id = "getTerms")]
+    #[oai(
+        path = "/:offer_id/affiliates/:affiliate_id",
+        method = "get",
+        operation_id = "getTerms"
+    )]
     async fn show(
         &self,
         caller: May<Reads>,
@@ -182,8 +204,15 @@ impl TermsApi {
     }
 
     /// Lists the affiliates that have terms on an offer
-    #[oai(path = "/:offer_id/affiliates", method = "get", operation_id = "listTerms")]
-    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
+    #[oai(
+        path = "/:offer_id/affiliates",
+        method = "get",
+        operation_id = "listTerms"
+    )]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "each is a parameter of the query"
+    )]
     async fn list(
         &self,
         caller: May<Reads>,
@@ -205,9 +234,14 @@ impl TermsApi {
         };
         let known = ["pending", "approved", "rejected", "blocked"];
         let statuses = WordFilter::read("status", status.as_deref(), &known)?;
-        let of_offer = offer.catalog.terms.range((offer.number, 0)..=(offer.number, u32::MAX)).rev();
+        let of_offer = offer
+            .catalog
+            .terms
+            .range((offer.number, 0)..=(offer.number, u32::MAX))
+            .rev();
         let wanted = of_offer.filter(|(_, terms)| statuses.passes(terms.body.status.as_str()));
-        let placed = wanted.map(|((_, affiliate), terms)| ((0, u64::from(*affiliate)), (*affiliate, terms)));
+        let placed =
+            wanted.map(|((_, affiliate), terms)| ((0, u64::from(*affiliate)), (*affiliate, terms)));
         let view = |(affiliate, terms): (u32, &Arc<Versioned<catalog::Terms>>)| {
             let pair = Pair {
                 tenant: caller.tenant,

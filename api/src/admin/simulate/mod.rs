@@ -9,7 +9,9 @@ use poem_openapi::{Object, OpenApi};
 use serde::Deserialize;
 use weir_engine::fact::ClickReason;
 use weir_engine::ids::{self, TenantId, UnixMs};
-use weir_engine::routing::{self, CampaignSnapshot, ClickRequest, Decision, DestinationValues, Recorder, Step, Subject};
+use weir_engine::routing::{
+    self, CampaignSnapshot, ClickRequest, Decision, DestinationValues, Recorder, Step, Subject,
+};
 
 use self::visitor::{SimulatedVisitor, VisitorRead};
 use super::auth::{Caller, May, Reads};
@@ -94,7 +96,11 @@ impl SimulateApi {
     ///
     /// Nothing is recorded and no cap is used.
     #[oai(path = "/simulate", method = "post", operation_id = "simulateRoute")]
-    async fn simulate(&self, caller: May<Reads>, click: Input<Simulation>) -> Result<Json<Simulated>, Problem> {
+    async fn simulate(
+        &self,
+        caller: May<Reads>,
+        click: Input<Simulation>,
+    ) -> Result<Json<Simulated>, Problem> {
         let asked = click.read_as::<SimulationRead>()?;
         self.decide(&caller, &asked).map(Json)
     }
@@ -104,9 +110,15 @@ impl SimulateApi {
     fn decide(&self, caller: &Caller, asked: &SimulationRead) -> Result<Simulated, Problem> {
         let tenant = caller.tenant;
         let number = crud::find::<Campaigns>(&self.0, tenant, &asked.campaign_id).map(|c| c.number);
-        let number = number.map_err(|_| refused("campaign_id", "unknown_id", "names nothing of this tenant"))?;
-        let snapshot = self.0.actors.snapshot(tenant).ok_or_else(Problem::not_found)?;
-        let campaign = CampaignSnapshot::compile(tenant, &snapshot.catalog, number).ok_or_else(Problem::not_found)?;
+        let number = number
+            .map_err(|_| refused("campaign_id", "unknown_id", "names nothing of this tenant"))?;
+        let snapshot = self
+            .0
+            .actors
+            .snapshot(tenant)
+            .ok_or_else(Problem::not_found)?;
+        let campaign = CampaignSnapshot::compile(tenant, &snapshot.catalog, number)
+            .ok_or_else(Problem::not_found)?;
         let now = self.time(asked)?;
         let sub = subs(asked)?;
         let resolved = asked.visitor.resolve(&self.0)?;
@@ -164,28 +176,48 @@ fn refused(field: impl Into<String>, code: &'static str, message: &str) -> Probl
 fn subs(asked: &SimulationRead) -> Result<[&str; SUBS], Problem> {
     let mut sub = [""; SUBS];
     for (number, text) in &asked.sub {
-        let index = number.parse::<usize>().ok().filter(|n| (1..=SUBS).contains(n));
-        let index = index.ok_or_else(|| refused(format!("sub.{number}"), "unknown_field", "must be 1 to 20"))?;
+        let index = number
+            .parse::<usize>()
+            .ok()
+            .filter(|n| (1..=SUBS).contains(n));
+        let index = index
+            .ok_or_else(|| refused(format!("sub.{number}"), "unknown_field", "must be 1 to 20"))?;
         sub[index - 1] = text;
     }
     Ok(sub)
 }
 
-fn simulated(tenant: TenantId, decision: &Decision<'_>, url: String, mut steps: Vec<String>) -> Simulated {
+fn simulated(
+    tenant: TenantId,
+    decision: &Decision<'_>,
+    url: String,
+    mut steps: Vec<String>,
+) -> Simulated {
     if decision.reason != ClickReason::None {
-        steps.push(format!("It is sent to no offer: {}.", reason_in_words(decision.reason)));
+        steps.push(format!(
+            "It is sent to no offer: {}.",
+            reason_in_words(decision.reason)
+        ));
     }
     Simulated {
         outcome: ClickOutcome(decision.outcome),
         reason: dto::ClickReason(decision.reason),
         url: decision.destination.map(|_| url),
-        affiliate_id: decision.affiliate.map(|n| ids::AffiliateId::new(tenant, n).into()),
+        affiliate_id: decision
+            .affiliate
+            .map(|n| ids::AffiliateId::new(tenant, n).into()),
         flow_id: decision.flow.map(|n| ids::FlowId::new(tenant, n).into()),
-        offer_id: decision.sent.map(|s| ids::OfferId::new(tenant, s.offer).into()),
+        offer_id: decision
+            .sent
+            .map(|s| ids::OfferId::new(tenant, s.offer).into()),
         offer_version: decision.sent.map(|s| s.offer_version),
         arm: decision.sent.map(|s| ids::ArmId::new(tenant, s.arm).into()),
         propensity: decision.propensity,
-        eligible: decision.eligible.iter().map(|n| ids::ArmId::new(tenant, *n).into()).collect(),
+        eligible: decision
+            .eligible
+            .iter()
+            .map(|n| ids::ArmId::new(tenant, *n).into())
+            .collect(),
         steps,
     }
 }
@@ -221,9 +253,15 @@ impl Recorder for Told {
                 match (reason, refused) {
                     (ClickReason::None, _) => format!("Arm {arm} ({offer}) may have it."),
                     (_, Some(property)) => {
-                        format!("Arm {arm} ({offer}) may not have it: {} ({property}).", reason_in_words(reason))
+                        format!(
+                            "Arm {arm} ({offer}) may not have it: {} ({property}).",
+                            reason_in_words(reason)
+                        )
                     }
-                    (_, None) => format!("Arm {arm} ({offer}) may not have it: {}.", reason_in_words(reason)),
+                    (_, None) => format!(
+                        "Arm {arm} ({offer}) may not have it: {}.",
+                        reason_in_words(reason)
+                    ),
                 }
             }
             Step::Drawn {
@@ -232,7 +270,10 @@ impl Recorder for Told {
                 eligible,
             } => {
                 let arm = ids::ArmId::new(tenant, arm);
-                format!("Arm {arm} was drawn of {} with probability {propensity}.", eligible.len())
+                format!(
+                    "Arm {arm} was drawn of {} with probability {propensity}.",
+                    eligible.len()
+                )
             }
         });
     }

@@ -89,8 +89,16 @@ impl VisitorRead {
         device.bot = self.bot.or(device.bot);
         put(&mut device.os, self.os.as_ref());
         put(&mut device.browser, self.browser.as_ref());
-        put_version("os_version", &mut device.os_version, self.os_version.as_deref())?;
-        put_version("browser_version", &mut device.browser_version, self.browser_version.as_deref())?;
+        put_version(
+            "os_version",
+            &mut device.os_version,
+            self.os_version.as_deref(),
+        )?;
+        put_version(
+            "browser_version",
+            &mut device.browser_version,
+            self.browser_version.as_deref(),
+        )?;
         Ok(Resolved {
             country,
             device,
@@ -100,7 +108,11 @@ impl VisitorRead {
 }
 
 fn refused(field: &str, message: &str) -> Problem {
-    Problem::fields([FieldError::new(format!("visitor.{field}"), "invalid_value", message)])
+    Problem::fields([FieldError::new(
+        format!("visitor.{field}"),
+        "invalid_value",
+        message,
+    )])
 }
 
 fn read_country(text: &str) -> Result<[u8; 2], Problem> {
@@ -118,7 +130,8 @@ fn put(known: &mut String, said: Option<&String>) {
 
 fn put_version(field: &str, known: &mut Version, said: Option<&str>) -> Result<(), Problem> {
     if let Some(said) = said {
-        *known = Version::read(said).ok_or_else(|| refused(field, "must be a version such as 12.1"))?;
+        *known =
+            Version::read(said).ok_or_else(|| refused(field, "must be a version such as 12.1"))?;
     }
     Ok(())
 }

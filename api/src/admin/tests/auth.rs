@@ -32,9 +32,16 @@ async fn a_key_may_do_what_its_scopes_say_and_no_more() {
         assert_eq!(answer.code(), if status == 403 { "forbidden" } else { "" });
     }
     let body = json!({"name": "A", "status": "approved"});
-    let refused = world.ask(&reads, Method::POST, "/v1/affiliates", &[], Some(&body)).await;
+    let refused = world
+        .ask(&reads, Method::POST, "/v1/affiliates", &[], Some(&body))
+        .await;
     assert_eq!(refused.expect(403).code(), "forbidden");
-    let refused = world.post("/v1/tenants", json!({"name": "T", "currency": "USD", "timezone": "UTC"})).await;
+    let refused = world
+        .post(
+            "/v1/tenants",
+            json!({"name": "T", "currency": "USD", "timezone": "UTC"}),
+        )
+        .await;
     assert_eq!(refused.expect(403).code(), "forbidden");
 }
 
@@ -45,14 +52,24 @@ async fn nobody_without_a_good_key_is_let_in() {
     let typed = format!("{}x", &good[..good.len() - 1]);
     let stranger = crate::api_key::NewKey::from_random([200; 40]).key;
     for key in ["", "x", &typed, &stranger, "weir_operator_other"] {
-        let answer = world.ask(key, Method::GET, "/v1/offers", &[], None).await.expect(401);
+        let answer = world
+            .ask(key, Method::GET, "/v1/offers", &[], None)
+            .await
+            .expect(401);
         assert_eq!(answer.code(), "unauthorized");
-        assert!(answer.header("www-authenticate").starts_with("Bearer"), "{key}");
+        assert!(
+            answer.header("www-authenticate").starts_with("Bearer"),
+            "{key}"
+        );
     }
-    let bare = Request::builder().uri("/v1/offers".parse().expect("a path")).finish();
+    let bare = Request::builder()
+        .uri("/v1/offers".parse().expect("a path"))
+        .finish();
     world.send(bare).await.expect(401);
     let query = format!("/v1/offers?key={good}");
-    let in_query = Request::builder().uri(query.parse().expect("a path")).finish();
+    let in_query = Request::builder()
+        .uri(query.parse().expect("a path"))
+        .finish();
     world.send(in_query).await.expect(401);
     let header = Request::builder()
         .uri("/v1/offers".parse().expect("a path"))
@@ -67,19 +84,35 @@ async fn the_operator_names_the_tenant() {
     let get = |headers: &'static [(&'static str, &'static str)], path: &'static str| {
         world.ask(OPERATOR, Method::GET, path, headers, None)
     };
-    assert_eq!(get(&[], "/v1/offers").await.expect(400).code(), "tenant_required");
-    get(&[("x-tenant", "ten_1")], "/v1/offers").await.expect(200);
-    get(&[("x-tenant", "ten_9")], "/v1/offers").await.expect(404);
+    assert_eq!(
+        get(&[], "/v1/offers").await.expect(400).code(),
+        "tenant_required"
+    );
+    get(&[("x-tenant", "ten_1")], "/v1/offers")
+        .await
+        .expect(200);
+    get(&[("x-tenant", "ten_9")], "/v1/offers")
+        .await
+        .expect(404);
     get(&[("x-tenant", "junk")], "/v1/offers").await.expect(404);
     let ids = |answer: super::world::Answer| {
         let items = answer.body["items"].as_array().cloned().unwrap_or_default();
-        items.iter().map(|t| t["id"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+        items
+            .iter()
+            .map(|t| t["id"].as_str().unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
     };
     assert_eq!(ids(get(&[], "/v1/tenants").await), ["ten_2", "ten_1"]);
     assert_eq!(ids(world.get("/v1/tenants").await), ["ten_1"]);
     world.get(&format!("/v1/tenants/{OURS}")).await.expect(200);
-    world.get(&format!("/v1/tenants/{THEIRS}")).await.expect(404);
-    world.get(&format!("/v1/tenants/{}", TenantId(77))).await.expect(404);
+    world
+        .get(&format!("/v1/tenants/{THEIRS}"))
+        .await
+        .expect(404);
+    world
+        .get(&format!("/v1/tenants/{}", TenantId(77)))
+        .await
+        .expect(404);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,9 +128,18 @@ async fn what_cannot_be_read_is_a_problem_that_says_where() {
             .body(body);
         world.send(request)
     };
-    assert_eq!(raw("{", "application/json").await.expect(400).fields(), [(String::new(), "invalid_json".to_owned())]);
-    assert_eq!(raw("{}", "text/plain").await.expect(415).code(), "unsupported_media_type");
-    assert_eq!(raw("[]", "application/json").await.expect(422).code(), "unprocessable_entity");
+    assert_eq!(
+        raw("{", "application/json").await.expect(400).fields(),
+        [(String::new(), "invalid_json".to_owned())]
+    );
+    assert_eq!(
+        raw("{}", "text/plain").await.expect(415).code(),
+        "unsupported_media_type"
+    );
+    assert_eq!(
+        raw("[]", "application/json").await.expect(422).code(),
+        "unprocessable_entity"
+    );
     for (path, status, code) in [
         ("/v1/nothing", 404, "not_found"),
         ("/v1/offers/off_x%FF", 400, "bad_request"),
@@ -110,14 +152,36 @@ async fn what_cannot_be_read_is_a_problem_that_says_where() {
     ] {
         let answer = world.get(path).await.expect(status);
         assert_eq!(answer.code(), code, "{path}");
-        assert_eq!(answer.header("content-type"), "application/problem+json", "{path}");
-        assert_eq!(answer.text("request_id"), answer.header("x-request-id"), "{path}");
+        assert_eq!(
+            answer.header("content-type"),
+            "application/problem+json",
+            "{path}"
+        );
+        assert_eq!(
+            answer.text("request_id"),
+            answer.header("x-request-id"),
+            "{path}"
+        );
         assert!(!answer.text("request_id").is_empty());
     }
-    let delete = world.ask(&key, Method::DELETE, "/v1/offers", &[], None).await.expect(405);
+    let delete = world
+        .ask(&key, Method::DELETE, "/v1/offers", &[], None)
+        .await
+        .expect(405);
     assert_eq!(delete.header("allow"), "GET, POST, HEAD");
-    world.ask(&key, Method::HEAD, "/v1/offers", &[], None).await.expect(200);
-    let named = world.ask(&key, Method::GET, "/v1/offers", &[("x-request-id", "mine-1")], None).await;
+    world
+        .ask(&key, Method::HEAD, "/v1/offers", &[], None)
+        .await
+        .expect(200);
+    let named = world
+        .ask(
+            &key,
+            Method::GET,
+            "/v1/offers",
+            &[("x-request-id", "mine-1")],
+            None,
+        )
+        .await;
     assert_eq!(named.header("x-request-id"), "mine-1");
 }
 
@@ -135,12 +199,19 @@ async fn sizes_are_bounded() {
             .body(body);
         world.send(request)
     };
-    for (bytes, status) in [(1024 * 1024 - 1, 422), (1024 * 1024, 422), (1024 * 1024 + 1, 413)] {
+    for (bytes, status) in [
+        (1024 * 1024 - 1, 422),
+        (1024 * 1024, 422),
+        (1024 * 1024 + 1, 413),
+    ] {
         of_size(bytes).await.expect(status);
     }
     let path = |length: usize| format!("/v1/offers/{}", "a".repeat(length - 11));
     world.get(&path(8 * 1024)).await.expect(404);
-    assert_eq!(world.get(&path(8 * 1024 + 1)).await.expect(414).code(), "uri_too_long");
+    assert_eq!(
+        world.get(&path(8 * 1024 + 1)).await.expect(414).code(),
+        "uri_too_long"
+    );
     let nested = |levels: usize| {
         let text = format!("{}1{}", r#"{"a":"#.repeat(levels), "}".repeat(levels));
         serde_json::from_str(&text).expect("JSON")
@@ -168,8 +239,14 @@ async fn a_key_that_asks_too_much_waits() {
         assert_eq!(answer.header("ratelimit-limit"), "3");
     }
     let refused = world.get("/v1/offers").await.expect(429);
-    assert_eq!((refused.code(), refused.header("retry-after")), ("rate_limit_exceeded", "1"));
-    world.ask(&key_of(THEIRS), Method::GET, "/v1/offers", &[], None).await.expect(200);
+    assert_eq!(
+        (refused.code(), refused.header("retry-after")),
+        ("rate_limit_exceeded", "1")
+    );
+    world
+        .ask(&key_of(THEIRS), Method::GET, "/v1/offers", &[], None)
+        .await
+        .expect(200);
     world.pass(1_000);
     world.get("/v1/offers").await.expect(200);
 }
@@ -177,12 +254,25 @@ async fn a_key_that_asks_too_much_waits() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_document_and_the_pages_need_no_key() {
     let world = World::new().await;
-    let open = |path: &str| world.send(Request::builder().uri(path.parse().expect("a path")).finish());
+    let open = |path: &str| {
+        world.send(
+            Request::builder()
+                .uri(path.parse().expect("a path"))
+                .finish(),
+        )
+    };
     let document = open("/v1/openapi.json").await.expect(200);
     assert!(document.body["paths"]["/v1/offers"]["post"].is_object());
     let page = open("/docs").await.expect(200);
     let page = page.body.as_str().unwrap_or_default();
     assert!(page.contains("rapi-doc") && !page.contains("googleapis"));
-    assert!(open("/docs/errors/not_found").await.expect(200).body.to_string().contains("404"));
+    assert!(
+        open("/docs/errors/not_found")
+            .await
+            .expect(200)
+            .body
+            .to_string()
+            .contains("404")
+    );
     open("/docs/errors/nothing").await.expect(404);
 }

@@ -28,7 +28,13 @@ async fn everything(world: &World, s: &Seed, click: &str, conversion: &str) -> V
     ];
     let mut seen = Vec::new();
     for path in paths {
-        seen.push(world.ask(&s.key, Method::GET, &path, &[], None).await.expect(200).body);
+        seen.push(
+            world
+                .ask(&s.key, Method::GET, &path, &[], None)
+                .await
+                .expect(200)
+                .body,
+        );
     }
     seen
 }
@@ -45,16 +51,33 @@ async fn another_tenants_ids_name_nothing_and_nothing_of_it_changes() {
     in_paths(&world, &ours, &theirs, &click, &conversion).await;
     in_bodies(&world, &ours, &theirs).await;
     in_filters(&world, &theirs, &click).await;
-    for path in ["/v1/offers", "/v1/advertisers", "/v1/affiliates", "/v1/campaigns", "/v1/conversions", "/v1/api-keys"] {
+    for path in [
+        "/v1/offers",
+        "/v1/advertisers",
+        "/v1/affiliates",
+        "/v1/campaigns",
+        "/v1/conversions",
+        "/v1/api-keys",
+    ] {
         let listed = world.get(path).await.expect(200).body.to_string();
-        for id in [&theirs.offer, &theirs.advertiser, &theirs.affiliate, &theirs.campaign, &theirs.api_key, &conversion] {
+        for id in [
+            &theirs.offer,
+            &theirs.advertiser,
+            &theirs.affiliate,
+            &theirs.campaign,
+            &theirs.api_key,
+            &conversion,
+        ] {
             assert!(!listed.contains(id.as_str()), "{path} shows {id}");
         }
     }
     let period = json!({"from": "2024-01-01", "to": "2024-01-04", "group_by": ["offer"]});
     let report = world.post("/v1/reports/query", period).await.expect(200);
     assert_eq!(report.body["rows"], json!([]));
-    assert_eq!(everything(&world, &theirs, &click, &conversion).await, before);
+    assert_eq!(
+        everything(&world, &theirs, &click, &conversion).await,
+        before
+    );
 }
 
 async fn in_paths(world: &World, ours: &Seed, theirs: &Seed, click: &str, conversion: &str) {
@@ -83,7 +106,9 @@ async fn in_paths(world: &World, ours: &Seed, theirs: &Seed, click: &str, conver
             _ => None,
         };
         let of = |offer: &str, affiliate: &str| {
-            path.replace("{id}", &victim).replace("{offer_id}", offer).replace("{affiliate_id}", affiliate)
+            path.replace("{id}", &victim)
+                .replace("{offer_id}", offer)
+                .replace("{affiliate_id}", affiliate)
         };
         let mut paths = vec![of(&theirs.offer, &theirs.affiliate)];
         if path.contains("{affiliate_id}") {
@@ -92,8 +117,15 @@ async fn in_paths(world: &World, ours: &Seed, theirs: &Seed, click: &str, conver
         }
         for path in paths {
             tried += 1;
-            let answer = world.ask(&key_of(OURS), method.clone(), &path, &[], body.as_ref()).await;
-            assert_eq!((answer.status, answer.code()), (404, "not_found"), "{id} {path}: {}", answer.body);
+            let answer = world
+                .ask(&key_of(OURS), method.clone(), &path, &[], body.as_ref())
+                .await;
+            assert_eq!(
+                (answer.status, answer.code()),
+                (404, "not_found"),
+                "{id} {path}: {}",
+                answer.body
+            );
         }
     }
     assert!(tried >= 30, "{tried}");
@@ -115,19 +147,31 @@ async fn in_bodies(world: &World, ours: &Seed, theirs: &Seed) {
         ("/v1/campaigns", seed::campaign(&theirs.offer)),
         ("/v1/campaigns", campaign("domain_id", json!(theirs.domain))),
         ("/v1/campaigns", campaign("arms", foreign_arm)),
-        ("/v1/route/simulate", json!({"campaign_id": theirs.campaign})),
+        (
+            "/v1/route/simulate",
+            json!({"campaign_id": theirs.campaign}),
+        ),
     ];
     for (path, body) in cases {
         world.post(path, body.clone()).await.expect(422);
         if path != "/v1/route/simulate" {
-            let rows = world.post(&format!("{path}/bulk"), json!({"items": [body]})).await.expect(200);
+            let rows = world
+                .post(&format!("{path}/bulk"), json!({"items": [body]}))
+                .await
+                .expect(200);
             assert_eq!(rows.body["results"][0]["status"], 422, "{}", rows.body);
         }
     }
     let offer = format!("/v1/offers/{}", ours.offer);
-    world.patch(&offer, json!({"advertiser_id": theirs.advertiser})).await.expect(422);
+    world
+        .patch(&offer, json!({"advertiser_id": theirs.advertiser}))
+        .await
+        .expect(422);
     let simulated = json!({"campaign_id": ours.campaign, "aff": theirs.affiliate});
-    let simulated = world.post("/v1/route/simulate", simulated).await.expect(200);
+    let simulated = world
+        .post("/v1/route/simulate", simulated)
+        .await
+        .expect(200);
     assert_eq!(simulated.text("reason"), "affiliate_unknown");
 }
 
@@ -140,13 +184,26 @@ async fn in_filters(world: &World, theirs: &Seed, click: &str) {
     ] {
         world.get(&filter).await.expect(400);
     }
-    let of_click = world.get(&format!("/v1/conversions?click_id={click}")).await.expect(200);
+    let of_click = world
+        .get(&format!("/v1/conversions?click_id={click}"))
+        .await
+        .expect(200);
     assert_eq!(of_click.body["items"], json!([]));
     let filters = json!([{"field": "offer", "op": "eq", "value": theirs.offer}]);
     let question = json!({"from": "2024-01-01", "to": "2024-01-04", "group_by": ["offer"], "filters": filters});
     let answer = world.post("/v1/reports/query", question).await;
-    assert!(answer.status == 422 || answer.body["rows"] == json!([]), "{}", answer.body);
+    assert!(
+        answer.status == 422 || answer.body["rows"] == json!([]),
+        "{}",
+        answer.body
+    );
     let tenant = [("x-tenant", "ten_2")];
-    let answer = world.ask(&key_of(OURS), Method::GET, "/v1/offers", &tenant, None).await.expect(200);
-    assert!(!answer.body.to_string().contains(&theirs.offer), "a key's tenant is its own whatever is named");
+    let answer = world
+        .ask(&key_of(OURS), Method::GET, "/v1/offers", &tenant, None)
+        .await
+        .expect(200);
+    assert!(
+        !answer.body.to_string().contains(&theirs.offer),
+        "a key's tenant is its own whatever is named"
+    );
 }

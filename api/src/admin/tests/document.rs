@@ -132,15 +132,31 @@ async fn every_operation_answers_as_the_document_says() {
             status,
         } = request;
         let at = operations.iter().position(|(known, ..)| known == id);
-        let (_, method, _, operation) = operations.remove(at.unwrap_or_else(|| panic!("{id} is not in the document")));
+        let (_, method, _, operation) =
+            operations.remove(at.unwrap_or_else(|| panic!("{id} is not in the document")));
         let tenant = OURS.to_string();
-        let answer = world.ask(OPERATOR, method, &path, &[("x-tenant", &tenant)], body.as_ref()).await;
+        let answer = world
+            .ask(
+                OPERATOR,
+                method,
+                &path,
+                &[("x-tenant", &tenant)],
+                body.as_ref(),
+            )
+            .await;
         assert_eq!(answer.status, status, "{id}: {:#}", answer.body);
         let response = &operation["responses"][status.to_string()];
-        let content = response["content"].as_object().and_then(|c| c.values().next());
-        let schema = &content.unwrap_or_else(|| panic!("{id} {status} is not in the document"))["schema"];
+        let content = response["content"]
+            .as_object()
+            .and_then(|c| c.values().next());
+        let schema =
+            &content.unwrap_or_else(|| panic!("{id} {status} is not in the document"))["schema"];
         assert_eq!(schemas.check(schema, &answer.body), Ok(()), "{id}");
-        for name in response["headers"].as_object().into_iter().flat_map(|h| h.keys()) {
+        for name in response["headers"]
+            .as_object()
+            .into_iter()
+            .flat_map(|h| h.keys())
+        {
             assert!(!answer.header(name).is_empty(), "{id} has no {name}");
         }
     }
@@ -158,7 +174,8 @@ async fn every_operation_wants_a_key_and_says_so_as_documented() {
         let path = path.replace(['{', '}'], "x").parse().expect("a path");
         let request = Request::builder().method(method).uri(path).finish();
         let answer = world.send(request).await.expect(401);
-        let schema = &operation["responses"]["401"]["content"]["application/problem+json"]["schema"];
+        let schema =
+            &operation["responses"]["401"]["content"]["application/problem+json"]["schema"];
         assert_eq!(schemas.check(schema, &answer.body), Ok(()), "{id}");
     }
 }
@@ -172,32 +189,84 @@ async fn what_the_server_owns_cannot_be_set_by_a_body() {
     let s = world.seed(OURS).await;
     let affiliate = json!({"name": "A", "status": "approved"});
     let kinds = [
-        ("Advertiser", "/v1/advertisers", Some(&s.advertiser), json!({"name": "A"})),
+        (
+            "Advertiser",
+            "/v1/advertisers",
+            Some(&s.advertiser),
+            json!({"name": "A"}),
+        ),
         ("Affiliate", "/v1/affiliates", Some(&s.affiliate), affiliate),
-        ("Offer", "/v1/offers", Some(&s.offer), seed::offer(&s.advertiser)),
-        ("Campaign", "/v1/campaigns", Some(&s.campaign), seed::campaign(&s.offer)),
-        ("Domain", "/v1/domains", None, json!({"host": "a.brand.example"})),
-        ("ApiKey", "/v1/api-keys", None, json!({"name": "K", "scopes": ["*"]})),
+        (
+            "Offer",
+            "/v1/offers",
+            Some(&s.offer),
+            seed::offer(&s.advertiser),
+        ),
+        (
+            "Campaign",
+            "/v1/campaigns",
+            Some(&s.campaign),
+            seed::campaign(&s.offer),
+        ),
+        (
+            "Domain",
+            "/v1/domains",
+            None,
+            json!({"host": "a.brand.example"}),
+        ),
+        (
+            "ApiKey",
+            "/v1/api-keys",
+            None,
+            json!({"name": "K", "scopes": ["*"]}),
+        ),
     ];
     let mut tried = 0;
     for (kind, path, id, body) in kinds {
         let fields = |name: String| {
             let schema = json!({"$ref": format!("#/components/schemas/{name}")});
-            schemas.fields(&schema).expect("fields").into_iter().map(|(name, _)| name)
+            schemas
+                .fields(&schema)
+                .expect("fields")
+                .into_iter()
+                .map(|(name, _)| name)
         };
         let drafted: Vec<String> = fields(format!("{kind}Draft")).collect();
-        let always = ["tenant", "tenant_id", "token_version", "link_campaign", "rules", "sha256", "number", "by"];
+        let always = [
+            "tenant",
+            "tenant_id",
+            "token_version",
+            "link_campaign",
+            "rules",
+            "sha256",
+            "number",
+            "by",
+        ];
         let owned = fields(kind.to_owned()).chain(always.map(str::to_owned));
         for field in owned.filter(|f| !drafted.contains(f) && f != "status") {
             tried += 1;
             let mut more = body.clone();
             more[&field] = json!(1);
             let refused = world.post(path, more.clone()).await.expect(422);
-            assert_eq!(refused.fields(), [(field.clone(), "unknown_field".to_owned())], "{kind}");
+            assert_eq!(
+                refused.fields(),
+                [(field.clone(), "unknown_field".to_owned())],
+                "{kind}"
+            );
             let Some(id) = id else { continue };
-            let patched = world.patch(&format!("{path}/{id}"), json!({&field: 1})).await.expect(422);
-            assert_eq!(patched.fields(), [(field.clone(), "unknown_field".to_owned())], "{kind}");
-            let rows = world.post(&format!("{path}/bulk"), json!({"items": [more]})).await.expect(200);
+            let patched = world
+                .patch(&format!("{path}/{id}"), json!({&field: 1}))
+                .await
+                .expect(422);
+            assert_eq!(
+                patched.fields(),
+                [(field.clone(), "unknown_field".to_owned())],
+                "{kind}"
+            );
+            let rows = world
+                .post(&format!("{path}/bulk"), json!({"items": [more]}))
+                .await
+                .expect(200);
             assert_eq!(rows.body["results"][0]["status"], 422, "{kind} {field}");
         }
     }

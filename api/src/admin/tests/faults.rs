@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use poem::http::Method;
 use serde_json::json;
-use weir_actors::{Accepted, AskError, CampaignState, Mesh, PublishedKey, SetStatusError, StatusWanted};
+use weir_actors::{
+    Accepted, AskError, CampaignState, Mesh, PublishedKey, SetStatusError, StatusWanted,
+};
 use weir_engine::catalog::propose::{Proposal, Refusal};
 use weir_engine::ids::TenantId;
 use weir_engine::judge::Conversion;
@@ -81,7 +83,11 @@ impl Actors for Faulty {
 async fn a_fault_is_told_with_what_to_do_and_nothing_else() {
     let cases = [
         (Fault::Fails(AskError::Overloaded), 503, "unavailable"),
-        (Fault::Fails(AskError::Unavailable(AppendError::Full)), 503, "unavailable"),
+        (
+            Fault::Fails(AskError::Unavailable(AppendError::Full)),
+            503,
+            "unavailable",
+        ),
         (Fault::Fails(AskError::TimedOut), 504, "timed_out"),
         (Fault::Panics, 500, "internal_server_error"),
     ];
@@ -92,9 +98,16 @@ async fn a_fault_is_told_with_what_to_do_and_nothing_else() {
             fault,
             asked: Arc::default(),
         });
-        let answer = world.post("/v1/affiliates", json!({"name": "A", "status": "approved"})).await.expect(status);
+        let answer = world
+            .post("/v1/affiliates", json!({"name": "A", "status": "approved"}))
+            .await
+            .expect(status);
         assert_eq!(answer.code(), code);
-        assert_eq!(answer.header("retry-after").is_empty(), status != 503, "{code}");
+        assert_eq!(
+            answer.header("retry-after").is_empty(),
+            status != 503,
+            "{code}"
+        );
         assert_eq!(answer.text("request_id"), answer.header("x-request-id"));
         let said = answer.body.to_string();
         assert!(!said.contains("secret") && !said.contains("src/"), "{said}");
@@ -116,7 +129,15 @@ async fn what_may_have_been_done_is_not_done_again_under_its_key() {
         let body = json!({"name": "A", "status": "approved"});
         let headers = [("idempotency-key", "k")];
         for _ in 0..2 {
-            world.ask(&key_of(OURS), Method::POST, "/v1/affiliates", &headers, Some(&body)).await;
+            world
+                .ask(
+                    &key_of(OURS),
+                    Method::POST,
+                    "/v1/affiliates",
+                    &headers,
+                    Some(&body),
+                )
+                .await;
         }
         assert_eq!(asked.load(Ordering::Relaxed), times, "{error}");
     }

@@ -11,19 +11,40 @@ async fn a_repetition_gets_the_first_answer_and_makes_nothing() {
     let post = |tenant, key: &'static str, name: &'static str| {
         let world = &world;
         async move {
-            let (headers, body) = ([("idempotency-key", key)], json!({"name": name, "status": "approved"}));
-            world.ask(&key_of(tenant), Method::POST, "/v1/affiliates", &headers, Some(&body)).await
+            let (headers, body) = (
+                [("idempotency-key", key)],
+                json!({"name": name, "status": "approved"}),
+            );
+            world
+                .ask(
+                    &key_of(tenant),
+                    Method::POST,
+                    "/v1/affiliates",
+                    &headers,
+                    Some(&body),
+                )
+                .await
         }
     };
     let first = post(OURS, "k1", "A").await.expect(201);
     assert_eq!(first.header("idempotency-replayed"), "");
     let again = post(OURS, "k1", "A").await.expect(201);
     assert_eq!(again.header("idempotency-replayed"), "true");
-    assert_eq!((&again.body, again.header("location")), (&first.body, first.header("location")));
+    assert_eq!(
+        (&again.body, again.header("location")),
+        (&first.body, first.header("location"))
+    );
     assert_ne!(again.header("x-request-id"), first.header("x-request-id"));
-    assert_eq!(post(OURS, "k1", "B").await.expect(422).code(), "idempotency_key_reused");
+    assert_eq!(
+        post(OURS, "k1", "B").await.expect(422).code(),
+        "idempotency_key_reused"
+    );
     let theirs = post(THEIRS, "k1", "B").await.expect(201);
-    assert_ne!(theirs.text("id"), first.text("id"), "a key belongs to its caller");
+    assert_ne!(
+        theirs.text("id"),
+        first.text("id"),
+        "a key belongs to its caller"
+    );
     let listed = world.get("/v1/affiliates").await;
     assert_eq!(listed.body["items"].as_array().map(Vec::len), Some(1));
 }
@@ -34,10 +55,22 @@ async fn a_refused_request_may_be_corrected_under_its_key() {
     let headers = [("idempotency-key", "k")];
     let post = |body| {
         let (world, headers) = (&world, &headers);
-        async move { world.ask(&key_of(OURS), Method::POST, "/v1/affiliates", headers, Some(&body)).await }
+        async move {
+            world
+                .ask(
+                    &key_of(OURS),
+                    Method::POST,
+                    "/v1/affiliates",
+                    headers,
+                    Some(&body),
+                )
+                .await
+        }
     };
     post(json!({"name": 1})).await.expect(422);
-    post(json!({"name": "A", "status": "approved"})).await.expect(201);
+    post(json!({"name": "A", "status": "approved"}))
+        .await
+        .expect(201);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,8 +87,35 @@ async fn of_many_at_the_same_time_one_is_carried_out() {
     }
     let listed = world.get("/v1/affiliates").await;
     assert_eq!(listed.body["items"].as_array().map(Vec::len), Some(1));
-    world.ask(&key, Method::POST, "/v1/affiliates", &[("idempotency-key", "")], Some(&body)).await.expect(400);
+    world
+        .ask(
+            &key,
+            Method::POST,
+            "/v1/affiliates",
+            &[("idempotency-key", "")],
+            Some(&body),
+        )
+        .await
+        .expect(400);
     let long = "k".repeat(256);
-    world.ask(&key, Method::POST, "/v1/affiliates", &[("idempotency-key", &long)], Some(&body)).await.expect(400);
-    world.ask(&key, Method::POST, "/v1/affiliates", &[("idempotency-key", &long[1..])], Some(&body)).await.expect(201);
+    world
+        .ask(
+            &key,
+            Method::POST,
+            "/v1/affiliates",
+            &[("idempotency-key", &long)],
+            Some(&body),
+        )
+        .await
+        .expect(400);
+    world
+        .ask(
+            &key,
+            Method::POST,
+            "/v1/affiliates",
+            &[("idempotency-key", &long[1..])],
+            Some(&body),
+        )
+        .await
+        .expect(201);
 }

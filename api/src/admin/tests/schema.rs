@@ -36,11 +36,21 @@ impl Schemas<'_> {
             return Ok(());
         }
         if let Some(variants) = schema["oneOf"].as_array().or(schema["anyOf"].as_array()) {
-            let fits = variants.iter().any(|variant| self.at(path, variant, value).is_ok());
-            return if fits { Ok(()) } else { wrong("fits no variant") };
+            let fits = variants
+                .iter()
+                .any(|variant| self.at(path, variant, value).is_ok());
+            return if fits {
+                Ok(())
+            } else {
+                wrong("fits no variant")
+            };
         }
         if let Some(words) = schema["enum"].as_array() {
-            return if words.contains(value) { Ok(()) } else { wrong("is no word of its list") };
+            return if words.contains(value) {
+                Ok(())
+            } else {
+                wrong("is no word of its list")
+            };
         }
         let is_type = match schema["type"].as_str() {
             Some("object") => value.is_object(),
@@ -65,7 +75,12 @@ impl Schemas<'_> {
         let (Some(fields), Some(known)) = (value.as_object(), self.fields(schema)) else {
             return Ok(());
         };
-        for required in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        for required in schema["required"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+        {
             if !fields.contains_key(required) {
                 return Err(format!("{path}.{required} is missing"));
             }
@@ -74,7 +89,11 @@ impl Schemas<'_> {
             match (known.get(name), &schema["additionalProperties"]) {
                 (Some(schema), _) => self.at(&format!("{path}.{name}"), schema, field)?,
                 (None, Value::Object(_)) => {
-                    self.at(&format!("{path}.{name}"), &schema["additionalProperties"], field)?;
+                    self.at(
+                        &format!("{path}.{name}"),
+                        &schema["additionalProperties"],
+                        field,
+                    )?;
                 }
                 (None, _) => return Err(format!("{path}.{name} is not in the document")),
             }
@@ -94,7 +113,14 @@ fn what_does_not_fit_is_found() {
     let a = serde_json::json!({"$ref": "#/components/schemas/A"});
     let check = |text: &str| schemas.check(&a, &serde_json::from_str(text).expect("JSON"));
     assert_eq!(check(r#"{"n":1,"w":"x","l":[{"n":2}]}"#), Ok(()));
-    for text in ["1", "{}", r#"{"n":"1"}"#, r#"{"n":1,"w":"y"}"#, r#"{"n":1,"l":[{}]}"#, r#"{"n":1,"more":1}"#] {
+    for text in [
+        "1",
+        "{}",
+        r#"{"n":"1"}"#,
+        r#"{"n":1,"w":"y"}"#,
+        r#"{"n":1,"l":[{}]}"#,
+        r#"{"n":1,"more":1}"#,
+    ] {
         assert!(check(text).is_err(), "{text}");
     }
 }

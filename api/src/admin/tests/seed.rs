@@ -38,18 +38,45 @@ impl World {
     /// One of everything in `tenant`.
     pub async fn seed(&self, tenant: TenantId) -> Seed {
         let key = key_of(tenant);
-        let advertiser = self.made(&key, "/v1/advertisers", json!({"name": "Shop"})).await;
-        let affiliate = self.made(&key, "/v1/affiliates", json!({"name": "Blog", "status": "approved"})).await;
+        let advertiser = self
+            .made(&key, "/v1/advertisers", json!({"name": "Shop"}))
+            .await;
+        let affiliate = self
+            .made(
+                &key,
+                "/v1/affiliates",
+                json!({"name": "Blog", "status": "approved"}),
+            )
+            .await;
         let offer = self.made(&key, "/v1/offers", offer(&advertiser)).await;
         let campaign = self.made(&key, "/v1/campaigns", campaign(&offer)).await;
         let host = format!("go{}.brand.example", tenant.0);
         let domain = self.made(&key, "/v1/domains", json!({"host": host})).await;
-        let api_key = self.made(&key, "/v1/api-keys", json!({"name": "R", "scopes": ["catalog:read"]})).await;
+        let api_key = self
+            .made(
+                &key,
+                "/v1/api-keys",
+                json!({"name": "R", "scopes": ["catalog:read"]}),
+            )
+            .await;
         let terms = format!("/v1/offers/{offer}/affiliates/{affiliate}");
         let body = json!({"status": "approved", "payout": {"type": "cpa", "amount": "11"}});
-        self.ask(&key, Method::PUT, &terms, &[], Some(&body)).await.expect(201);
-        let shown = self.ask(&key, Method::GET, &format!("/v1/campaigns/{campaign}"), &[], None).await;
-        let arm = shown.body["arms"][0]["id"].as_str().unwrap_or_default().to_owned();
+        self.ask(&key, Method::PUT, &terms, &[], Some(&body))
+            .await
+            .expect(201);
+        let shown = self
+            .ask(
+                &key,
+                Method::GET,
+                &format!("/v1/campaigns/{campaign}"),
+                &[],
+                None,
+            )
+            .await;
+        let arm = shown.body["arms"][0]["id"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         Seed {
             tenant,
             key,
@@ -65,6 +92,9 @@ impl World {
 
     /// The id of what was made.
     pub async fn made(&self, key: &str, path: &str, body: Value) -> String {
-        self.ask(key, Method::POST, path, &[], Some(&body)).await.expect(201).text("id")
+        self.ask(key, Method::POST, path, &[], Some(&body))
+            .await
+            .expect(201)
+            .text("id")
     }
 }

@@ -13,7 +13,9 @@ use weir_actors::{Clock, Mesh, Options, Ports};
 use weir_embedded::Embedded;
 use weir_engine::catalog::{Change, EntityKey, EntityKind};
 use weir_engine::click_id::{ClickId, EPOCH_MS, Parts};
-use weir_engine::fact::{AuthKind, ClickCore, ClickDetail, ClickOutcome, ClickReason, ConversionReceived, Kind, Sent};
+use weir_engine::fact::{
+    AuthKind, ClickCore, ClickDetail, ClickOutcome, ClickReason, ConversionReceived, Kind, Sent,
+};
 use weir_engine::ids::{ConversionId, Position, TenantId, UnixMs};
 use weir_engine::ports::Append;
 use weir_engine::record::Record;
@@ -50,7 +52,10 @@ pub struct Answer {
 
 impl Answer {
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or_default()
     }
 
     pub fn code(&self) -> &str {
@@ -69,9 +74,15 @@ impl Answer {
 
     /// (path, code) of the field errors.
     pub fn fields(&self) -> Vec<(String, String)> {
-        let errors = self.body["field_errors"].as_array().cloned().unwrap_or_default();
+        let errors = self.body["field_errors"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
         let text = |e: &Value, name: &str| e[name].as_str().unwrap_or_default().to_owned();
-        errors.iter().map(|e| (text(e, "field"), text(e, "code"))).collect()
+        errors
+            .iter()
+            .map(|e| (text(e, "field"), text(e, "code")))
+            .collect()
     }
 }
 
@@ -79,7 +90,9 @@ impl Answer {
 pub fn number(id: &str) -> u32 {
     let digits = id.split_once('_').map_or(id, |(_, digits)| digits);
     let value = |c: char| "0123456789abcdefghjkmnpqrstvwxyz".find(c).unwrap_or(0) as u64;
-    digits.chars().fold(0u64, |number, c| (number << 5) | value(c)) as u32
+    digits
+        .chars()
+        .fold(0u64, |number, c| (number << 5) | value(c)) as u32
 }
 
 fn secrets() -> MasterSecret {
@@ -128,7 +141,9 @@ impl World {
             catalog: Arc::clone(&store) as _,
             clock: Clock::from(move || UnixMs(clock.load(Ordering::Relaxed))),
         };
-        let mesh = Mesh::start(ports, Options::default()).await.expect("actors");
+        let mesh = Mesh::start(ports, Options::default())
+            .await
+            .expect("actors");
         let at_head = tokio::time::timeout(Duration::from_secs(20), mesh.at_head());
         at_head.await.expect("the head is reached in time");
         let mut world = Self {
@@ -162,7 +177,9 @@ impl World {
             allowance: self.allowance,
             now: Box::new(move || UnixMs(clock.load(Ordering::Relaxed))),
             random: Random::from(move |bytes| {
-                let number = counter.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                let number = counter
+                    .fetch_add(1, Ordering::Relaxed)
+                    .wrapping_mul(0x9e37_79b9_7f4a_7c15);
                 for (i, byte) in bytes.iter_mut().enumerate() {
                     *byte = (number.rotate_left(i as u32 * 7) as u8) ^ i as u8;
                 }
@@ -184,7 +201,8 @@ impl World {
         let settings = json!({"name": format!("T{}", tenant.0), "currency": "USD", "timezone": "Europe/Berlin"});
         let listed = EntityKey::one(EntityKind::Tenant, tenant.0);
         self.configure(TenantId(0), listed, settings.clone()).await;
-        self.configure(tenant, EntityKey::one(EntityKind::Tenant, 0), settings).await;
+        self.configure(tenant, EntityKey::one(EntityKind::Tenant, 0), settings)
+            .await;
         self.key(tenant, 1, &new_key(tenant.0 as u8), &["*"]).await;
     }
 
@@ -196,8 +214,10 @@ impl World {
     }
 
     async fn key(&self, tenant: TenantId, number: u32, new: &NewKey, scopes: &[&str]) {
-        let body = json!({"name": "K", "prefix": new.prefix, "sha256": new.sha256, "scopes": scopes});
-        self.configure(tenant, EntityKey::one(EntityKind::ApiKey, number), body).await;
+        let body =
+            json!({"name": "K", "prefix": new.prefix, "sha256": new.sha256, "scopes": scopes});
+        self.configure(tenant, EntityKey::one(EntityKind::ApiKey, number), body)
+            .await;
     }
 
     /// Writes the first version of an entity, and waits until it is in force.
@@ -217,7 +237,9 @@ impl World {
     /// Waits until the fact at `position` is stored.
     async fn stored(&self, position: Position) {
         let stored = self.mesh.progress().wait_for(position);
-        tokio::time::timeout(Duration::from_secs(20), stored).await.expect("stored in time");
+        tokio::time::timeout(Duration::from_secs(20), stored)
+            .await
+            .expect("stored in time");
     }
 
     /// Writes a click of the seed's affiliate that was sent to the seed's offer by its campaign.
@@ -262,13 +284,21 @@ impl World {
         };
         let mut open = Vec::new();
         core.write(&detail, &mut open);
-        let position = self.append_click(seed.tenant, Kind::Clicked, &open, Some(click_id)).await;
+        let position = self
+            .append_click(seed.tenant, Kind::Clicked, &open, Some(click_id))
+            .await;
         self.stored(position).await;
         click_id
     }
 
     /// Writes an authenticated postback for a click; gives the id of the conversion that it makes.
-    pub async fn postback(&self, seed: &Seed, click_id: ClickId, txid: &str, status: &str) -> String {
+    pub async fn postback(
+        &self,
+        seed: &Seed,
+        click_id: ClickId,
+        txid: &str,
+        status: &str,
+    ) -> String {
         let sequence = self.minted.fetch_add(1, Ordering::Relaxed) as u16;
         let parts = Parts {
             sequence,
@@ -289,7 +319,9 @@ impl World {
         };
         let mut open = Vec::new();
         received.write(&mut open);
-        let position = self.append(seed.tenant, Kind::ConversionReceived, &open).await;
+        let position = self
+            .append(seed.tenant, Kind::ConversionReceived, &open)
+            .await;
         self.stored(position).await;
         ConversionId::at(position).to_string()
     }
@@ -298,7 +330,13 @@ impl World {
         self.append_click(tenant, kind, open, None).await
     }
 
-    async fn append_click(&self, tenant: TenantId, kind: Kind, open: &[u8], click_id: Option<ClickId>) -> Position {
+    async fn append_click(
+        &self,
+        tenant: TenantId,
+        kind: Kind,
+        open: &[u8],
+        click_id: Option<ClickId>,
+    ) -> Position {
         let record = Record {
             tenant,
             at: self.now(),
@@ -310,7 +348,11 @@ impl World {
             private: &[],
             texts: ["", ""],
         };
-        self.journal.shared_lane().append(&record).await.expect("appended")
+        self.journal
+            .shared_lane()
+            .append(&record)
+            .await
+            .expect("appended")
     }
 
     /// Sends a request as it is.
@@ -329,7 +371,14 @@ impl World {
     }
 
     /// A request with a key, headers and a JSON body.
-    pub async fn ask(&self, key: &str, method: Method, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Answer {
+    pub async fn ask(
+        &self,
+        key: &str,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Answer {
         let mut request = Request::builder()
             .method(method)
             .uri(path.parse().expect("a path"))
@@ -339,7 +388,9 @@ impl World {
         }
         let request = match body {
             None => request.finish(),
-            Some(body) => request.content_type("application/json").body(body.to_string()),
+            Some(body) => request
+                .content_type("application/json")
+                .body(body.to_string()),
         };
         self.send(request).await
     }
@@ -349,10 +400,12 @@ impl World {
     }
 
     pub async fn post(&self, path: &str, body: Value) -> Answer {
-        self.ask(&key_of(OURS), Method::POST, path, &[], Some(&body)).await
+        self.ask(&key_of(OURS), Method::POST, path, &[], Some(&body))
+            .await
     }
 
     pub async fn patch(&self, path: &str, body: Value) -> Answer {
-        self.ask(&key_of(OURS), Method::PATCH, path, &[], Some(&body)).await
+        self.ask(&key_of(OURS), Method::PATCH, path, &[], Some(&body))
+            .await
     }
 }
