@@ -63,20 +63,30 @@ pub async fn replay(
         done: Replayed::default(),
     };
     while !reader.cursors().reaches(&until) {
-        let Some(facts) = reader.try_next(batch)? else {
-            return Err(ReplayError::Short);
-        };
-        let mut window = WindowInMaking::default();
-        for logged in facts.iter() {
+        let window = read_window(&mut reader, &until, batch)?;
+        replaying.window(window).await?;
+        progress(replaying.done.facts);
+    }
+    Ok(replaying.done)
+}
+
+/// Up to `batch` facts before `until`.
+fn read_window(
+    reader: &mut Reader,
+    until: &Cursors,
+    batch: usize,
+) -> Result<WindowInMaking, ReplayError> {
+    let mut window = WindowInMaking::default();
+    while (window.facts as usize) < batch && !reader.cursors().reaches(until) {
+        let facts = reader.try_next(batch - window.facts as usize)?;
+        for logged in facts.ok_or(ReplayError::Short)?.iter() {
             let seq = logged.position.seq;
             if seq < until.0[usize::from(logged.position.partition)] {
                 window.push(&logged);
             }
         }
-        replaying.window(window).await?;
-        progress(replaying.done.facts);
     }
-    Ok(replaying.done)
+    Ok(window)
 }
 
 struct Replaying<'a> {

@@ -85,8 +85,13 @@ pub fn export(args: &ExportArgs, folder: &DataFolder) -> anyhow::Result<ExitCode
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    let source = error.downcast_ref::<io::Error>();
-    source.is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+    let kind = error.chain().find_map(|cause| {
+        let of_json = cause
+            .downcast_ref::<serde_json::Error>()
+            .and_then(|e| e.io_error_kind());
+        of_json.or_else(|| cause.downcast_ref::<io::Error>().map(io::Error::kind))
+    });
+    kind == Some(io::ErrorKind::BrokenPipe)
 }
 
 /// Prints facts from `from` to the store's offset, and says how far that is.

@@ -50,10 +50,10 @@ impl People {
         for _ in 0..4_000_000 {
             let address = IpAddr::from(Ipv4Addr::from(chance.next() as u32));
             let country = countries.lookup(address).country;
-            if let Some(index) = COUNTRIES.iter().position(|(c, ..)| *c == country) {
-                if addresses[index].len() < ADDRESSES {
-                    addresses[index].push(address);
-                }
+            if let Some(index) = COUNTRIES.iter().position(|(c, ..)| *c == country)
+                && addresses[index].len() < ADDRESSES
+            {
+                addresses[index].push(address);
             }
             if addresses.iter().all(|a| a.len() >= ADDRESSES) {
                 break;

@@ -167,7 +167,7 @@ impl Seeder<'_> {
         let currency = if tenant.0 % 2 == 1 { "USD" } else { "EUR" };
         let mut offer_ids = Vec::new();
         for n in 0..offers {
-            let advertiser = advertiser_ids[chance.below(advertiser_ids.len())];
+            let advertiser = advertiser_ids[n as usize % advertiser_ids.len()];
             let body = offer(n, advertiser, currency);
             let name = body["name"].as_str().unwrap_or_default().to_owned();
             let draft = parse(body, |d| Draft::Offer(Box::new(d)))?;
@@ -178,7 +178,10 @@ impl Seeder<'_> {
         }
         self.terms(tenant, &offer_ids).await?;
         for n in 0..campaigns {
-            let body = campaign(n, &offer_ids, chance);
+            // The offers of a campaign are one advertiser's, whose postbacks tell of all its clicks.
+            let of_one = offer_ids.iter().skip(n as usize % advertiser_ids.len());
+            let of_one: Vec<OfferId> = of_one.step_by(advertiser_ids.len()).copied().collect();
+            let body = campaign(n, &of_one, chance);
             let name = body["name"].as_str().unwrap_or_default().to_owned();
             let draft = parse(body, Draft::Campaign)?;
             self.ensure(tenant, |c| &c.campaigns, |c| c.name == name, draft)
@@ -259,7 +262,7 @@ fn offer(n: u32, advertiser: AdvertiserId, currency: &str) -> Value {
 
 /// Campaign number `n`: one to four offers, weights, some with a flow of their own.
 fn campaign(n: u32, offers: &[OfferId], chance: &mut Chance) -> Value {
-    let arms = 1 + chance.below(4);
+    let arms = 1 + chance.below(offers.len().min(4));
     let arms: Vec<Value> = (0..arms)
         .map(|a| {
             let offer = offers[(n as usize + a) % offers.len()];

@@ -77,7 +77,11 @@ impl Story {
         let end_day = until / DAY_MS;
         Self {
             seed,
-            next_day: end_day.saturating_sub(u64::from(days)),
+            // No days are no history, not even today's.
+            next_day: match days {
+                0 => end_day + 1,
+                days => end_day.saturating_sub(u64::from(days)),
+            },
             end_day,
             clicks: 0,
             times: Vec::new().into_iter(),
@@ -208,5 +212,6 @@ mod tests {
         );
         assert!(story().take(1_000).eq(story().take(1_000)));
         assert_ne!(story().next(), Story::new(2, 90, until).next());
+        assert_eq!(Story::new(1, 0, until).next(), None);
     }
 }
