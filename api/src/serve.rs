@@ -4,6 +4,7 @@
 //! finished. Not here: clicks, whose listener is the edge's own; limits of bodies (the admin door).
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use poem::{Addr, Endpoint, Request, Response};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use weir_actors::telemetry::SHED_TOTAL;
 
 /// How long a request's head may take, from its connection's start or the answer before.
 const HEAD_TIME: Duration = Duration::from_secs(5);
@@ -49,17 +51,13 @@ pub async fn serve(
         while connections.try_join_next().is_some() {}
         let accepted = tokio::select! {
             () = &mut shutdown => break,
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listener) => accepted,
         };
-        let (stream, remote) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "a connection was not accepted");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
+        let Some((stream, remote)) = accepted else {
+            continue;
         };
         let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
+            metrics::counter!(SHED_TOTAL, "reason" => "connections").increment(1);
             continue;
         };
         let addresses = Addresses {
@@ -74,11 +72,27 @@ pub async fn serve(
     }
     drop(listener);
     ending.send_replace(true);
+    drain(connections).await;
+    Ok(())
+}
+
+/// The next connection; `None` after a failure, with a pause, because failures come in floods.
+async fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
+    match listener.accept().await {
+        Ok(accepted) => Some(accepted),
+        Err(error) => {
+            tracing::warn!(%error, "a connection was not accepted");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            None
+        }
+    }
+}
+
+async fn drain(mut connections: JoinSet<()>) {
     let drained = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(DRAIN, drained).await.is_err() {
         tracing::warn!("connections were cut at the end");
     }
-    Ok(())
 }
 
 #[derive(Clone)]
@@ -124,5 +138,102 @@ async fn connection<E: Endpoint<Output = Response> + 'static>(
     if let Err(error) = ended {
         // Clients that go away or are too slow are no concern of the operator's.
         tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::endpoint::make;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::{Notify, oneshot};
+    use tokio::task::JoinHandle;
+
+    use super::*;
+
+    /// A listener that is ended by the sender, and a bell that rings when a request has come; its answer takes
+    /// `patience`.
+    struct Started {
+        address: SocketAddr,
+        end: oneshot::Sender<()>,
+        serving: JoinHandle<io::Result<()>>,
+        has_come: Arc<Notify>,
+    }
+
+    async fn started(patience: Duration) -> Started {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let has_come = Arc::new(Notify::new());
+        let bell = Arc::clone(&has_come);
+        let app = make(move |_| {
+            bell.notify_one();
+            async move {
+                tokio::time::sleep(patience).await;
+                Ok::<_, poem::Error>(Response::builder().body("done"))
+            }
+        });
+        let (end, ended) = oneshot::channel::<()>();
+        let shutdown = async move { drop(ended.await) };
+        let serving = tokio::spawn(serve(listener, app, shutdown));
+        Started {
+            address,
+            end,
+            serving,
+            has_come,
+        }
+    }
+
+    async fn read_all(stream: &mut TcpStream) -> String {
+        let mut text = Vec::new();
+        // A connection that is cut is read as far as it came.
+        let _ = stream.read_to_end(&mut text).await;
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_never_finishes_its_head_is_closed() {
+        let server = started(Duration::ZERO).await;
+        let address = server.address;
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+            .await
+            .expect("sent");
+        let closed = tokio::time::timeout(HEAD_TIME * 3, read_all(&mut stream)).await;
+        assert!(!closed.expect("closed in time").contains("200 OK"));
+    }
+
+    #[tokio::test]
+    async fn too_many_headers_are_refused() {
+        let server = started(Duration::ZERO).await;
+        let address = server.address;
+        let ask = |count: usize| async move {
+            let mut stream = TcpStream::connect(address).await.expect("connected");
+            let headers = "X-A: 1\r\n".repeat(count - 2);
+            let request =
+                format!("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
+            stream.write_all(request.as_bytes()).await.expect("sent");
+            read_all(&mut stream).await
+        };
+        assert!(ask(HEADERS_MAX).await.starts_with("HTTP/1.1 200"));
+        assert!(ask(HEADERS_MAX + 1).await.starts_with("HTTP/1.1 431"));
+    }
+
+    #[tokio::test]
+    async fn an_answer_under_way_is_finished_at_the_end() {
+        let server = started(Duration::from_millis(100)).await;
+        let address = server.address;
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await
+            .expect("sent");
+        server.has_come.notified().await;
+        server.end.send(()).expect("serving");
+        assert!(read_all(&mut stream).await.ends_with("done"));
+        server.serving.await.expect("no panic").expect("served");
+        assert!(
+            TcpStream::connect(address).await.is_err(),
+            "nothing listens any more"
+        );
     }
 }

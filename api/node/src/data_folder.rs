@@ -56,6 +56,11 @@ impl DataFolder {
         self.0.join("state.db")
     }
 
+    /// Where a running server listens.
+    pub fn running(&self) -> PathBuf {
+        self.0.join("running.json")
+    }
+
     /// The secrets.
     pub fn secrets(&self) -> PathBuf {
         self.0.join("secrets")

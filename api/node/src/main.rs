@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod data_folder;
 mod demo;
+mod doors;
 mod facts_json;
 mod logging;
 mod ready;
@@ -65,7 +66,12 @@ fn run(cli: Cli, loaded: Loaded) -> anyhow::Result<ExitCode> {
             clap_complete::generate(shell, &mut Cli::command(), "weir", &mut std::io::stdout());
             Ok(commands::OK)
         }
-        _ => anyhow::bail!("not built yet"),
+        Command::Openapi => {
+            println!("{}", weir_api::admin::openapi());
+            Ok(commands::OK)
+        }
+        Command::Tenant(command) => commands::create_tenant(command, settings),
+        Command::Key(command) => commands::create_key(command, settings),
     }
 }
 

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use serde::Serialize;
 use weir_actors::{Clock, Mesh, Options, Ports};
+use weir_api::admin::AdminContext;
 use weir_api::edge::{self, Edge, EdgeHandle, EdgeOptions, OnUnavailable};
 use weir_embedded::Embedded;
 use weir_engine::click_id::EPOCH_MS;
@@ -18,9 +20,10 @@ use weir_engine::visitor::{Countries, UserAgents};
 use weir_journal::{Cursors, Journal};
 
 use crate::data_folder::DataFolder;
+use crate::doors::{Doors, Running, Vital};
 use crate::ready::{Backends, Ready};
 use crate::settings::{self, Durability, OnJournalUnavailable, Settings};
-use crate::{logging, visitors};
+use crate::{doors, logging, visitors};
 
 /// Threads of actors, stores and the admin API.
 const WORKERS: usize = 2;
@@ -35,6 +38,7 @@ pub struct Server {
     pub countries: Arc<Countries>,
     pub node: u16,
     edge: EdgeHandle,
+    doors: Running,
 }
 
 /// Serves until told to stop.
@@ -75,6 +79,7 @@ pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 /// # Errors
 /// Something could not be started.
 pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
+    let metrics = doors::metrics()?;
     let folder = DataFolder::create(&settings.node.data)?;
     let secrets = MasterSecret::new(folder.master_secret()?);
     // Two slow loads, side by side.
@@ -96,26 +101,56 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
         .await
         .map_err(|e| anyhow::anyhow!("actors: {e}"))?;
     let listeners = edge::bind(traffic_address(settings), edge_threads(settings))?;
-    let traffic = format!("http://{}", shown(listeners[0].local_addr()?));
+    let doors = Doors::bind(
+        SocketAddr::new(settings.listen.host, settings.listen.admin_port),
+        SocketAddr::new(settings.listen.ops_host, settings.listen.ops_port),
+    )
+    .await?;
+    let urls = Urls {
+        traffic: format!("http://{}", shown(listeners[0].local_addr()?)),
+        admin: format!("http://{}", shown(doors.admin.local_addr()?)),
+        ops: format!("http://{}", shown(doors.ops.local_addr()?)),
+    };
     let public_url = match settings.node.public_url.as_str() {
-        "" => traffic.clone(),
+        "" => urls.traffic.clone(),
         url => url.trim_end_matches('/').to_owned(),
     };
     let (agents, countries) = (Arc::new(agents.await??), Arc::new(countries.await??));
     let edge = Edge {
-        options: Arc::new(edge_options(settings, &journal, public_url)),
+        options: Arc::new(edge_options(settings, &journal, public_url.clone())),
         mesh: mesh.clone(),
         secrets: secrets.clone(),
         agents: Arc::clone(&agents),
         countries: Arc::clone(&countries),
-        clicks,
-        reports: store as Arc<dyn ReportStore>,
+        clicks: Arc::clone(&clicks) as _,
+        reports: Arc::clone(&store) as Arc<dyn ReportStore>,
         clock: Clock::system(),
     };
+    let admin = AdminContext {
+        actors: Arc::new(mesh.clone()),
+        reports: Arc::clone(&store) as _,
+        ledger: store as _,
+        clicks,
+        secrets: secrets.clone(),
+        operator_key: secrets.operator_key(1),
+        public_url,
+        agents: Some(Arc::clone(&agents)),
+        countries: Some(Arc::clone(&countries)),
+        allowance: doors::ALLOWANCE,
+        now: doors::now(),
+        random: doors::random(),
+    };
+    let vital = Vital {
+        mesh: mesh.clone(),
+        journal: journal.clone(),
+        is_draining: Arc::default(),
+    };
+    let doors = doors.serve(admin, vital, metrics);
     let patience = Duration::from_millis(settings.shutdown.timeout_ms / 2);
     let edge = edge::serve(&edge, listeners, || journal.lane(), patience)?;
+    urls.write(&folder)?;
     Ok(Server {
-        ready: ready(settings, &folder, traffic),
+        ready: ready(settings, &folder, urls),
         agents,
         countries,
         node: settings.node.id,
@@ -123,6 +158,7 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
         journal,
         secrets,
         edge,
+        doors,
     })
 }
 
@@ -185,14 +221,30 @@ fn shown(address: SocketAddr) -> SocketAddr {
     }
 }
 
-fn ready(settings: &Settings, folder: &DataFolder, traffic: String) -> Ready {
+/// Where the listeners are.
+#[derive(Serialize)]
+struct Urls {
+    traffic: String,
+    admin: String,
+    ops: String,
+}
+
+impl Urls {
+    /// Tells commands where this process listens; a file of a process that is gone leads nowhere.
+    fn write(&self, folder: &DataFolder) -> anyhow::Result<()> {
+        let (_, file) = crate::data_folder::private_file(&folder.running())?;
+        Ok(serde_json::to_writer(file, self)?)
+    }
+}
+
+fn ready(settings: &Settings, folder: &DataFolder, urls: Urls) -> Ready {
     Ready {
         version: env!("CARGO_PKG_VERSION"),
         pid: std::process::id(),
         data: folder.path().display().to_string(),
-        traffic,
-        admin: String::new(),
-        ops: String::new(),
+        traffic: urls.traffic,
+        admin: urls.admin,
+        ops: urls.ops,
         backends: Backends {
             state: "embedded",
             cache: "memory",
@@ -232,7 +284,10 @@ pub fn stop(runtime: &tokio::runtime::Runtime, server: Server, settings: &Settin
         stop_signal().await;
         std::process::exit(130);
     });
+    server.doors.announce_end();
+    std::thread::sleep(Duration::from_millis(settings.shutdown.grace_ms));
     server.edge.stop();
+    runtime.block_on(server.doors.stop());
     let patience = Duration::from_millis(settings.shutdown.timeout_ms / 2);
     if !runtime.block_on(server.mesh.drain(patience)) {
         tracing::warn!("not everything was stored in time; the next start reads the rest");

@@ -38,8 +38,10 @@ pub struct AdminContext {
     pub random: Random,
 }
 
+type Fill = dyn Fn(&mut [u8]) + Send + Sync;
+
 /// A source of random bytes.
-pub struct Random(Box<dyn Fn(&mut [u8]) + Send + Sync>);
+pub struct Random(Box<Fill>);
 
 impl Random {
     /// The source that `fill` is.

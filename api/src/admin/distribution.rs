@@ -5,14 +5,14 @@ use std::sync::Arc;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
-use weir_actors::{ArmSums, CampaignState};
+use weir_actors::{ArmSums, AskError, CampaignState};
 use weir_engine::catalog::{Arm, Campaign};
 use weir_engine::ids::{self, TenantId, UnixMs};
 use weir_engine::money::Micros;
 
 use super::auth::{May, Reads};
 use super::context::AdminContext;
-use super::crud::{self, not_answered};
+use super::crud;
 use super::dto::{Amount, ArmId, DistributionMode, FlowId, OfferId};
 use super::resources::Campaigns;
 use super::tags::Tag;
@@ -123,7 +123,7 @@ impl DistributionApi {
             .actors
             .campaign(caller.tenant, campaign.number)
             .await
-            .map_err(not_answered)?;
+            .map_err(not_told)?;
         let scene = Scene {
             tenant: caller.tenant,
             state: &state,
@@ -133,6 +133,17 @@ impl DistributionApi {
             snapshot_version: campaign.entity.version,
             flows: scene.flows(&campaign.entity.body),
         }))
+    }
+}
+
+/// The campaign's actor did not say what it knows.
+fn not_told(error: AskError) -> Problem {
+    match error {
+        AskError::NoTenant => Problem::not_found(),
+        error => {
+            tracing::warn!(%error, "a campaign did not say what it knows");
+            Problem::unavailable("what is known of the arms cannot be told now", 1)
+        }
     }
 }
 

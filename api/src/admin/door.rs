@@ -16,6 +16,7 @@ use poem::error::ReadBodyError;
 use poem::http::{HeaderValue, Method, header};
 use poem::web::RemoteAddr;
 use poem::{Endpoint, Request, Response};
+use weir_actors::telemetry::SHED_TOTAL;
 use weir_engine::ids::UnixMs;
 
 use super::auth::{Identity, KeyRing};
@@ -217,6 +218,7 @@ impl Visit {
 }
 
 fn too_many(detail: &str, standing: Standing) -> Problem {
+    metrics::counter!(SHED_TOTAL, "reason" => "rate_limit").increment(1);
     let problem = Problem::new(Code::RateLimitExceeded, detail);
     problem.with_header(header::RETRY_AFTER, standing.seconds.max(1).into())
 }

@@ -2,9 +2,11 @@
 
 mod backup;
 mod config;
+mod create;
 mod doctor;
 mod export;
 mod healthcheck;
+mod http;
 mod journal;
 mod migrate;
 mod replay;
@@ -14,6 +16,7 @@ mod version;
 
 pub use self::backup::backup;
 pub use self::config::config;
+pub use self::create::{create_key, create_tenant};
 pub use self::doctor::doctor;
 pub use self::healthcheck::healthcheck;
 pub use self::journal::journal;

@@ -104,57 +104,62 @@ fn offer(catalog: &Catalog, tenant: ids::TenantId, sent: Sent) -> OfferThenAndNo
 
 fn steps(recorded: &Recorded) -> Vec<String> {
     let core = &recorded.core;
-    let mut steps = vec![match core.affiliate {
-        Some(number) => format!(
-            "It names the affiliate {}.",
-            ids::AffiliateId::new(core.tenant, number)
-        ),
-        None => "It names no affiliate that is known: house traffic.".to_owned(),
-    }];
-    steps.push(match core.flow {
-        Some(number) => format!(
-            "The flow {} took it.",
-            ids::FlowId::new(core.tenant, number)
-        ),
-        None => "The default flow took it.".to_owned(),
-    });
-    let arms = recorded.detail.eligible.len();
+    let mut steps = vec![
+        match core.affiliate {
+            Some(number) => {
+                let affiliate = ids::AffiliateId::new(core.tenant, number);
+                format!("It names the affiliate {affiliate}.")
+            }
+            None => "It names no affiliate that is known: house traffic.".to_owned(),
+        },
+        match core.flow {
+            Some(number) => {
+                let flow = ids::FlowId::new(core.tenant, number);
+                format!("The flow {flow} took it.")
+            }
+            None => "The default flow took it.".to_owned(),
+        },
+    ];
+    steps.extend(way(recorded));
+    steps.extend(judgement(recorded).map(str::to_owned));
+    steps
+}
+
+/// Where it went.
+fn way(recorded: &Recorded) -> [String; 2] {
+    let core = &recorded.core;
     if let Some(sent) = core.sent {
         let arm = ids::ArmId::new(core.tenant, sent.arm);
         let offer = ids::OfferId::new(core.tenant, sent.offer);
-        steps.push(format!(
-            "{arms} arms could have had it; {arm} was drawn with probability {}.",
-            core.propensity
-        ));
-        steps.push(format!(
-            "It was sent to {offer}, version {}.",
-            sent.offer_version
-        ));
-    } else {
-        steps.push(format!("It was sent to no offer: {}.", reason(core.reason)));
-        steps.push(match core.outcome {
-            ClickOutcome::Fallback => "It was sent to a fallback.".to_owned(),
-            ClickOutcome::Invalid => "There was no fallback: it got the 404 page.".to_owned(),
-            ClickOutcome::Redirected | ClickOutcome::Lander => "It was sent on.".to_owned(),
-        });
+        let (arms, chance) = (recorded.detail.eligible.len(), core.propensity);
+        return [
+            format!("{arms} arms could have had it; {arm} was drawn with probability {chance}."),
+            format!("It was sent to {offer}, version {}.", sent.offer_version),
+        ];
     }
-    if core.bot.is_some() {
-        steps.push("It is a bot's: it uses no cap, teaches no arm, earns nothing.".to_owned());
-    }
-    if core.is_test {
-        steps.push("It is a test: it is in no report, uses no cap, earns nothing.".to_owned());
-    }
-    match recorded.is_unique {
-        Some(true) => steps.push("It is unique.".to_owned()),
-        Some(false) if core.is_valid() => {
-            steps.push(
-                "It is not unique: the visitor had clicked to this offer in the 24 hours before."
-                    .to_owned(),
-            );
-        }
-        Some(false) | None => {}
-    }
-    steps
+    let outcome = match core.outcome {
+        ClickOutcome::Fallback => "It was sent to a fallback.",
+        ClickOutcome::Invalid => "There was no fallback: it got the 404 page.",
+        ClickOutcome::Redirected | ClickOutcome::Lander => "It was sent on.",
+    };
+    let why = format!("It was sent to no offer: {}.", reason(core.reason));
+    [why, outcome.to_owned()]
+}
+
+/// What it counts as.
+fn judgement(recorded: &Recorded) -> impl Iterator<Item = &'static str> {
+    let core = &recorded.core;
+    let bot = "It is a bot's: it uses no cap, teaches no arm, earns nothing.";
+    let test = "It is a test: it is in no report, uses no cap, earns nothing.";
+    let repeated =
+        "It is not unique: the visitor had clicked to this offer in the 24 hours before.";
+    let unique = match recorded.is_unique {
+        Some(true) => Some("It is unique."),
+        Some(false) => core.is_valid().then_some(repeated),
+        None => None,
+    };
+    let said = [core.bot.map(|_| bot), core.is_test.then_some(test), unique];
+    said.into_iter().flatten()
 }
 
 /// Why a click was sent to no offer, for a sentence.

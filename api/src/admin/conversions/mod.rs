@@ -75,13 +75,7 @@ impl ConversionsApi {
         asked: &Asked,
         wanted: Wanted,
     ) -> Result<Option<ConversionFilter>, Problem> {
-        let words: Vec<&str> = Status::ALL.iter().map(|s| s.as_str()).collect();
-        let passing = WordFilter::read("status", asked.status.as_deref(), &words)?;
-        let statuses = Status::ALL
-            .iter()
-            .copied()
-            .filter(|s| passing.passes(s.as_str()));
-        let statuses: Vec<Status> = statuses.collect();
+        let statuses = statuses(asked.status.as_deref())?;
         let click_id = match asked.click_id.as_deref() {
             None => None,
             Some(text) => match verified(&self.0.secrets, tenant, text) {
@@ -184,6 +178,14 @@ impl ConversionsApi {
             SetStatusError::Unavailable(cause) => not_answered(AskError::Unavailable(cause)),
         })
     }
+}
+
+/// The statuses that pass.
+fn statuses(text: Option<&str>) -> Result<Vec<Status>, Problem> {
+    let words: Vec<&str> = Status::ALL.iter().map(|s| s.as_str()).collect();
+    let filter = WordFilter::read("status", text, &words)?;
+    let all = Status::ALL.iter().copied();
+    Ok(all.filter(|s| filter.passes(s.as_str())).collect())
 }
 
 fn reason(name: &str, text: Option<&str>) -> Result<Option<ConversionReason>, Problem> {

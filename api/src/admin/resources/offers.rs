@@ -180,10 +180,6 @@ impl OffersApi {
 
     /// Lists offers
     #[oai(path = "/", method = "get", operation_id = "listOffers")]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is a parameter of the query"
-    )]
     async fn list(
         &self,
         caller: May<Reads>,

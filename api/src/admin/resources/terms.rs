@@ -209,10 +209,6 @@ impl TermsApi {
         method = "get",
         operation_id = "listTerms"
     )]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is a parameter of the query"
-    )]
     async fn list(
         &self,
         caller: May<Reads>,

@@ -1,7 +1,9 @@
 //! Where a click would go: the decision of the click path, with nothing recorded and no cap used.
 
+mod told;
 mod visitor;
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use poem_openapi::payload::Json;
@@ -10,9 +12,10 @@ use serde::Deserialize;
 use weir_engine::fact::ClickReason;
 use weir_engine::ids::{self, TenantId, UnixMs};
 use weir_engine::routing::{
-    self, CampaignSnapshot, ClickRequest, Decision, DestinationValues, Recorder, Step, Subject,
+    self, CampaignSnapshot, ClickRequest, Decision, DestinationValues, Subject,
 };
 
+use self::told::Told;
 use self::visitor::{SimulatedVisitor, VisitorRead};
 use super::auth::{Caller, May, Reads};
 use super::clicks::reason_in_words;
@@ -26,6 +29,8 @@ use crate::problem::{FieldError, Problem};
 
 /// Sub-ids of a click.
 const SUBS: usize = 20;
+/// The address of a visitor of whom none is said: in no network.
+const NO_ADDRESS: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 
 /// A click that might be.
 #[derive(Debug, Object)]
@@ -109,54 +114,33 @@ impl SimulateApi {
 impl SimulateApi {
     fn decide(&self, caller: &Caller, asked: &SimulationRead) -> Result<Simulated, Problem> {
         let tenant = caller.tenant;
-        let number = crud::find::<Campaigns>(&self.0, tenant, &asked.campaign_id).map(|c| c.number);
-        let number = number
-            .map_err(|_| refused("campaign_id", "unknown_id", "names nothing of this tenant"))?;
-        let snapshot = self
-            .0
-            .actors
-            .snapshot(tenant)
-            .ok_or_else(Problem::not_found)?;
-        let campaign = CampaignSnapshot::compile(tenant, &snapshot.catalog, number)
-            .ok_or_else(Problem::not_found)?;
-        let now = self.time(asked)?;
+        let unknown = |_| refused("campaign_id", "unknown_id", "names nothing of this tenant");
+        let found = crud::find::<Campaigns>(&self.0, tenant, &asked.campaign_id);
+        let number = found.map_err(unknown)?.number;
+        let snapshot = self.0.actors.snapshot(tenant);
+        let snapshot = snapshot.ok_or_else(Problem::not_found)?;
+        let campaign = CampaignSnapshot::compile(tenant, &snapshot.catalog, number);
+        let campaign = campaign.ok_or_else(Problem::not_found)?;
         let sub = subs(asked)?;
         let resolved = asked.visitor.resolve(&self.0)?;
         let visitor = resolved.visitor();
         let request = ClickRequest {
-            now,
+            now: self.time(asked)?,
             aff: &asked.aff,
             subject: Subject {
                 visitor,
+                address: asked.visitor.ip.unwrap_or(NO_ADDRESS),
                 affiliate: None,
+                referrer: asked.visitor.referrer(),
                 source: &asked.source,
                 sub: &sub,
             },
             draw: self.0.random.number() as u64,
             is_test: true,
         };
-        let mut told = Told {
-            tenant,
-            steps: Vec::new(),
-        };
+        let mut told = Told::of(tenant);
         let decision = routing::decide(&request, &snapshot, &campaign, &mut told);
-        let values = DestinationValues {
-            tenant,
-            click_id: None,
-            now,
-            campaign: number,
-            visitor,
-            ip: asked.visitor.ip,
-            user_agent: asked.visitor.user_agent.as_deref().unwrap_or_default(),
-            referrer: "",
-            aff_click_id: "",
-            source: &asked.source,
-            sub: &sub,
-            ad_ids: &[""; 6],
-            rand: 0,
-        };
-        let mut url = String::new();
-        routing::destination(&decision, &values, &mut url);
+        let url = asked.destination(&request, &decision, &campaign, tenant);
         Ok(simulated(tenant, &decision, url, told.steps))
     }
 
@@ -166,6 +150,36 @@ impl SimulateApi {
         };
         let at = UnixMs::parse_rfc3339(text);
         at.ok_or_else(|| refused("time", "invalid_value", "must be RFC 3339 with an offset"))
+    }
+}
+
+impl SimulationRead {
+    /// The URL of a decision, without a click id.
+    fn destination(
+        &self,
+        request: &ClickRequest<'_>,
+        decision: &Decision<'_>,
+        campaign: &CampaignSnapshot,
+        tenant: TenantId,
+    ) -> String {
+        let values = DestinationValues {
+            tenant,
+            click_id: None,
+            now: request.now,
+            campaign: campaign.number,
+            visitor: request.subject.visitor,
+            ip: self.visitor.ip,
+            user_agent: self.visitor.user_agent.as_deref().unwrap_or_default(),
+            referrer: self.visitor.referrer(),
+            aff_click_id: "",
+            source: &self.source,
+            sub: request.subject.sub,
+            ad_ids: &[""; 6],
+            rand: 0,
+        };
+        let mut url = String::new();
+        routing::destination(decision, &values, &mut url);
+        url
     }
 }
 
@@ -219,62 +233,5 @@ fn simulated(
             .map(|n| ids::ArmId::new(tenant, *n).into())
             .collect(),
         steps,
-    }
-}
-
-/// Tells the steps of a decision as sentences.
-struct Told {
-    tenant: TenantId,
-    steps: Vec<String>,
-}
-
-impl Recorder for Told {
-    fn step(&mut self, step: Step<'_>) {
-        let tenant = self.tenant;
-        self.steps.push(match step {
-            Step::Flow { flow, refused } => {
-                let flow = match flow {
-                    Some(number) => format!("Flow {}", ids::FlowId::new(tenant, number)),
-                    None => "The default flow".to_owned(),
-                };
-                match refused {
-                    Some(property) => format!("{flow} is not for this visitor: {property}."),
-                    None => format!("{flow} takes it."),
-                }
-            }
-            Step::Arm {
-                arm,
-                offer,
-                reason,
-                refused,
-            } => {
-                let arm = ids::ArmId::new(tenant, arm);
-                let offer = ids::OfferId::new(tenant, offer);
-                match (reason, refused) {
-                    (ClickReason::None, _) => format!("Arm {arm} ({offer}) may have it."),
-                    (_, Some(property)) => {
-                        format!(
-                            "Arm {arm} ({offer}) may not have it: {} ({property}).",
-                            reason_in_words(reason)
-                        )
-                    }
-                    (_, None) => format!(
-                        "Arm {arm} ({offer}) may not have it: {}.",
-                        reason_in_words(reason)
-                    ),
-                }
-            }
-            Step::Drawn {
-                arm,
-                propensity,
-                eligible,
-            } => {
-                let arm = ids::ArmId::new(tenant, arm);
-                format!(
-                    "Arm {arm} was drawn of {} with probability {propensity}.",
-                    eligible.len()
-                )
-            }
-        });
     }
 }

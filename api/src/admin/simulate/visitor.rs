@@ -19,6 +19,14 @@ pub(super) struct SimulatedVisitor {
     user_agent: Option<String>,
     /// ISO 3166 code.
     country: Option<String>,
+    /// Region, as the database of places has it.
+    region: Option<String>,
+    /// City.
+    city: Option<String>,
+    /// Internet provider.
+    isp: Option<String>,
+    /// The page that it comes from.
+    referrer: Option<String>,
     /// Device type.
     device: Option<DeviceType>,
     /// Operating system.
@@ -41,6 +49,10 @@ pub(super) struct VisitorRead {
     pub(super) ip: Option<IpAddr>,
     pub(super) user_agent: Option<String>,
     country: Option<String>,
+    region: Option<String>,
+    city: Option<String>,
+    isp: Option<String>,
+    referrer: Option<String>,
     device: Option<visitor::DeviceType>,
     os: Option<String>,
     os_version: Option<String>,
@@ -53,6 +65,9 @@ pub(super) struct VisitorRead {
 /// A visitor with everything that is known.
 pub(super) struct Resolved {
     country: [u8; 2],
+    region: String,
+    city: String,
+    isp: String,
     device: Device,
     language: Language,
 }
@@ -62,7 +77,9 @@ impl Resolved {
         Visitor {
             place: Place {
                 country: self.country,
-                ..Place::default()
+                region: &self.region,
+                city: &self.city,
+                isp: &self.isp,
             },
             device: &self.device,
             language: self.language,
@@ -71,6 +88,11 @@ impl Resolved {
 }
 
 impl VisitorRead {
+    /// The page that it comes from, empty when none is said.
+    pub(super) fn referrer(&self) -> &str {
+        self.referrer.as_deref().unwrap_or_default()
+    }
+
     /// Everything that is known of it.
     pub(super) fn resolve(&self, context: &AdminContext) -> Result<Resolved, Problem> {
         let mut device = match (&context.agents, &self.user_agent) {
@@ -99,8 +121,12 @@ impl VisitorRead {
             &mut device.browser_version,
             self.browser_version.as_deref(),
         )?;
+        let said = |said: &Option<String>, known: &str| said.as_deref().unwrap_or(known).to_owned();
         Ok(Resolved {
             country,
+            region: said(&self.region, place.region),
+            city: said(&self.city, place.city),
+            isp: said(&self.isp, place.isp),
             device,
             language: Language::read(self.language.as_deref().unwrap_or_default()),
         })

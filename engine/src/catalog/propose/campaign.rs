@@ -133,6 +133,11 @@ impl EntityDraft for CampaignDraft {
 
 impl CampaignDraft {
     fn link(&self, review: &mut Review<'_>, current: Option<&Campaign>) -> String {
+        if let Some(domain) = self.domain_id {
+            let is_known = domain.tenant() == review.tenant
+                && review.catalog.domains.contains_key(&domain.number());
+            review.reference("domain_id", domain, is_known);
+        }
         let present = current
             .filter(|campaign| campaign.domain_id == self.domain_id)
             .map(|campaign| campaign.link.as_str());
@@ -141,11 +146,6 @@ impl CampaignDraft {
         };
         if present != Some(wanted) {
             self.check_link(review, wanted);
-        }
-        if let Some(domain) = self.domain_id {
-            let is_known = domain.tenant() == review.tenant
-                && review.catalog.domains.contains_key(&domain.number());
-            review.reference("domain_id", domain, is_known);
         }
         wanted.to_owned()
     }

@@ -106,6 +106,10 @@ fn wrong_campaigns_are_refused() {
                 &[("link", code::INVALID)],
             ),
             (
+                json!({"domain_id":strange}),
+                &[("domain_id", code::UNKNOWN_REFERENCE)],
+            ),
+            (
                 json!({"link":"spring","domain_id":strange}),
                 &[("domain_id", code::UNKNOWN_REFERENCE)],
             ),

@@ -1,0 +1,213 @@
+//! The arrows between crates, the licences and the banned crates, proved from `cargo metadata`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Each crate of the workspace with the crates of the workspace that it may depend on.
+const ARROWS: [(&str, &[&str]); 9] = [
+    ("weir-engine", &[]),
+    ("weir-journal", &["weir-engine"]),
+    ("weir-embedded", &["weir-engine"]),
+    ("weir-actors", &["weir-engine", "weir-journal"]),
+    ("weir-api", &["weir-engine", "weir-actors"]),
+    (
+        "weir",
+        &[
+            "weir-engine",
+            "weir-journal",
+            "weir-embedded",
+            "weir-actors",
+            "weir-api",
+        ],
+    ),
+    (
+        "weir-bench",
+        &[
+            "weir-engine",
+            "weir-journal",
+            "weir-embedded",
+            "weir-actors",
+            "weir-api",
+        ],
+    ),
+    ("weir-loadtest", &[]),
+    ("weir-docs", &[]),
+];
+
+/// What the pure domain must never be able to reach for.
+const NOT_IN_ENGINE: [&str; 9] = [
+    "tokio",
+    "ractor",
+    "hyper",
+    "poem",
+    "rusqlite",
+    "getrandom",
+    "rand",
+    "reqwest",
+    "metrics",
+];
+
+fn root() -> PathBuf {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR"));
+    docs.parent().expect("the workspace").to_path_buf()
+}
+
+fn metadata() -> Value {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).expect("metadata is JSON")
+}
+
+fn packages(metadata: &Value) -> impl Iterator<Item = &Value> {
+    metadata["packages"].as_array().expect("packages").iter()
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap_or_default()
+}
+
+fn is_ours(package: &Value) -> bool {
+    package["source"].is_null()
+}
+
+#[test]
+fn the_arrows_between_crates_are_those_of_the_architecture() {
+    let metadata = metadata();
+    let allowed: BTreeMap<&str, &[&str]> = ARROWS.into_iter().collect();
+    let mut seen = BTreeSet::new();
+    for package in packages(&metadata).filter(|p| is_ours(p)) {
+        let name = text(package, "name");
+        seen.insert(name);
+        let allowed = allowed
+            .get(name)
+            .unwrap_or_else(|| panic!("{name} is not in the picture"));
+        for dependency in package["dependencies"].as_array().expect("dependencies") {
+            let target = text(dependency, "name");
+            let is_of_workspace = target == "weir" || target.starts_with("weir-");
+            if is_of_workspace && text(dependency, "kind") != "dev" {
+                assert!(
+                    allowed.contains(&target),
+                    "{name} must not depend on {target}"
+                );
+            }
+        }
+    }
+    assert_eq!(
+        seen,
+        allowed.keys().copied().collect(),
+        "crates of the picture"
+    );
+}
+
+#[test]
+fn the_engine_has_no_runtime_no_chance_and_no_product() {
+    let metadata = metadata();
+    let engine = packages(&metadata)
+        .find(|p| text(p, "name") == "weir-engine")
+        .expect("the engine");
+    let direct = engine["dependencies"].as_array().expect("dependencies");
+    for dependency in direct.iter().filter(|d| text(d, "kind") != "dev") {
+        let name = text(dependency, "name");
+        assert!(!NOT_IN_ENGINE.contains(&name), "engine depends on {name}");
+    }
+}
+
+/// The list of a key in deny.toml: the words in quotes up to the closing bracket.
+fn listed(key: &str) -> BTreeSet<String> {
+    let deny = std::fs::read_to_string(root().join("deny.toml")).expect("deny.toml");
+    let start = deny.find(&format!("\n{key} = [")).expect("the key");
+    let list = &deny[start..start + deny[start..].find(']').expect("its end")];
+    let lines = list.lines().filter(|l| !l.trim_start().starts_with('#'));
+    let words = lines.flat_map(|l| {
+        l.split('"')
+            .skip(1)
+            .step_by(2)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    });
+    words.collect()
+}
+
+#[test]
+fn every_dependency_has_a_licence_that_we_may_use() {
+    let allowed = listed("allow");
+    let metadata = metadata();
+    for package in packages(&metadata).filter(|p| !is_ours(p)) {
+        let licence = text(package, "license").replace('/', " OR ");
+        let is_allowed = licence.split(" OR ").any(|choice| {
+            let parts = choice.trim_matches(['(', ')', ' ']).split(" AND ");
+            parts
+                .map(|p| p.trim_matches(['(', ')', ' ']))
+                .all(|p| allowed.contains(p))
+        });
+        assert!(
+            is_allowed,
+            "{} {} has licence {licence:?}",
+            text(package, "name"),
+            text(package, "version")
+        );
+    }
+}
+
+#[test]
+fn no_banned_crate_is_in_the_tree_and_everything_comes_from_the_registry() {
+    let banned = listed("deny");
+    assert!(banned.contains("aws-lc-rs"), "{banned:?}");
+    let metadata = metadata();
+    for package in packages(&metadata).filter(|p| !is_ours(p)) {
+        let name = text(package, "name");
+        assert!(!banned.contains(name), "{name} is banned");
+        assert!(
+            text(package, "source").starts_with("registry+"),
+            "{name} is not of the registry"
+        );
+    }
+}
+
+/// The fold must give the same bits on every machine: the standard library's transcendental functions do not.
+#[test]
+fn nothing_that_is_folded_uses_functions_that_differ_between_machines() {
+    let banned = [
+        ".exp()", ".ln()", ".powf(", ".powi(", ".log10()", ".log2()", ".sin()", ".cos()", ".tanh()",
+    ];
+    let folders = ["engine/src", "actors/src"];
+    for folder in folders {
+        for file in rust_files(&root().join(folder)) {
+            let source = std::fs::read_to_string(&file).expect("a source file");
+            let product = source.split("#[cfg(test)]").next().unwrap_or_default();
+            for word in banned {
+                assert!(
+                    !product.contains(word),
+                    "{} uses {word}: take libm's",
+                    file.display()
+                );
+            }
+        }
+    }
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)
+        .expect("a folder")
+        .map(|e| e.expect("an entry").path())
+    {
+        if entry.is_dir() {
+            files.extend(rust_files(&entry));
+        } else if entry.extension().is_some_and(|e| e == "rs") {
+            files.push(entry);
+        }
+    }
+    files
+}
