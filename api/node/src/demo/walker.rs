@@ -185,6 +185,8 @@ impl Walker {
                 affiliate: None,
                 source: texts.source,
                 sub: &sub,
+                address: person.address,
+                referrer: texts.referrer,
             },
             draw: policy::draw_of(campaign.seed, &made.click_id),
             is_test: false,
