@@ -272,9 +272,7 @@ impl Mesh {
         self.supervisor.get_cell().stop(None);
         is_drained
     }
-}
 
-impl Mesh {
     /// Ends the actors at once, storing nothing more: what a crash does.
     pub async fn kill(&self) {
         // Waiting fails only when the supervisor is gone already.

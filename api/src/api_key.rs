@@ -7,6 +7,7 @@
 //! store, the log and a dump hold no secret; 256 random bits need no slow hash; a typing error is refused by the
 //! check characters before anything is looked up. Not here: whose key it is and what it may do (the catalog).
 
+use hyper::HeaderMap;
 use sha2::{Digest, Sha256};
 
 const PREFIX: &str = "weir_live_";
@@ -71,6 +72,19 @@ fn is_formed(key: &str) -> bool {
             && is_base62(secret)
             && check(body) == check_characters
     })
+}
+
+/// The key that a request carries: `Authorization: Bearer …`, else `X-Api-Key: …`.
+#[must_use]
+pub fn of_headers(headers: &HeaderMap) -> Option<&str> {
+    let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+    let bearer = header("authorization").and_then(|text| {
+        let (scheme, key) = text.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+    });
+    bearer
+        .or_else(|| header("x-api-key"))
+        .filter(|key| !key.is_empty())
 }
 
 /// What of `key` may stand in a log.

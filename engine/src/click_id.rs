@@ -16,11 +16,12 @@ use std::hash::Hasher;
 
 use siphasher::sip128::{Hasher128, SipHasher24};
 
+use crate::ids::BASE32;
+
 /// 2024-01-01T00:00:00Z in Unix milliseconds: the zero of the time in a click id.
 pub const EPOCH_MS: u64 = 1_704_067_200_000;
 /// Characters in a click id.
 pub const LENGTH: usize = 32;
-const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const VERSION: u8 = 1;
 const PAYLOAD_BYTES: usize = 13;
 
@@ -131,7 +132,7 @@ impl ClickId {
         for (five, eight) in self.0.chunks(5).zip(out.chunks_mut(8)) {
             let mut bits = five.iter().fold(0u64, |acc, &b| (acc << 8) | u64::from(b));
             for character in eight.iter_mut().rev() {
-                *character = ALPHABET[(bits & 31) as usize];
+                *character = BASE32[(bits & 31) as usize];
                 bits >>= 5;
             }
         }
@@ -205,7 +206,7 @@ fn mac60(payload: &[u8; PAYLOAD_BYTES], key: &ClickKey) -> u64 {
 
 fn digit_of(character: u8) -> Result<u8, ClickIdError> {
     let lower = character.to_ascii_lowercase();
-    ALPHABET
+    BASE32
         .iter()
         .position(|&a| a == lower)
         .map(|p| p as u8)

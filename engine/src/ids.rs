@@ -12,7 +12,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use siphasher::sip128::{Hasher128, SipHasher24};
 
-const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// Crockford's base32 in lower case: every id and token is written in it.
+pub(crate) const BASE32: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 /// A tenant: 24 bits. Tenant 0 is the installation itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -103,7 +104,7 @@ fn write_base32(f: &mut fmt::Formatter<'_>, value: u128) -> fmt::Result {
     let mut start = out.len();
     while rest > 0 || start == out.len() {
         start -= 1;
-        out[start] = ALPHABET[(rest & 31) as usize];
+        out[start] = BASE32[(rest & 31) as usize];
         rest >>= 5;
     }
     f.write_str(std::str::from_utf8(&out[start..]).unwrap_or_default())
@@ -115,7 +116,7 @@ fn read_base32(text: &str) -> Option<u128> {
     }
     text.bytes().try_fold(0u128, |value, character| {
         let lower = character.to_ascii_lowercase();
-        let digit = ALPHABET.iter().position(|&a| a == lower)? as u128;
+        let digit = BASE32.iter().position(|&a| a == lower)? as u128;
         value.checked_mul(32)?.checked_add(digit)
     })
 }

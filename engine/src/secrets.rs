@@ -17,10 +17,9 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::click_id::ClickKey;
-use crate::ids::{AdvertiserId, TenantId};
+use crate::ids::{AdvertiserId, BASE32, TenantId};
 use crate::visitor::{VisitorKey, VisitorKeys};
 
-const BASE32: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// Characters of a derived token: 160 bits.
 const TOKEN_CHARS: usize = 32;
 const DAY_MS: u64 = 86_400_000;

@@ -217,6 +217,15 @@ impl ClickLookup for Journal {
     }
 }
 
+impl ClickLookup for StoredLog {
+    fn find(&self, click_id: ClickId) -> PortFuture<'_, Result<Found, LookupError>> {
+        Box::pin(async move {
+            self.find_now(click_id)
+                .map_err(|error| LookupError(Box::new(error)))
+        })
+    }
+}
+
 fn start_of(segments: &Segments) -> Cursors {
     let all = segments.all();
     all.first()

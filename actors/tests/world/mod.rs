@@ -14,7 +14,7 @@ use weir_engine::fact::{
     AuthKind, ClickCore, ClickDetail, ClickOutcome, ClickReason, ConversionReceived, Kind, Sent,
 };
 use weir_engine::ids::{AdvertiserId, ArmId, OfferId, Position, TenantId, UnixMs};
-use weir_engine::ports::{Append, ClickLookup, Found, LedgerStore, LookupError, PortFuture};
+use weir_engine::ports::{Append, LedgerStore};
 use weir_engine::record::Record;
 use weir_journal::{Cursors, Journal, StoredLog};
 
@@ -24,19 +24,6 @@ pub const OFFER: u32 = 3;
 pub const CAMPAIGN: u32 = 4;
 pub const ARM: u32 = 5;
 const KEY: ClickKey = ClickKey([7; 16]);
-
-/// Clicks of a log that nobody writes.
-struct Clicks(StoredLog);
-
-impl ClickLookup for Clicks {
-    fn find(&self, click_id: ClickId) -> PortFuture<'_, Result<Found, LookupError>> {
-        let found = self
-            .0
-            .find_now(click_id)
-            .map_err(|e| LookupError(Box::new(e)));
-        Box::pin(std::future::ready(found))
-    }
-}
 
 pub struct World {
     folder: tempfile::TempDir,
@@ -118,9 +105,8 @@ impl World {
         let log = StoredLog::open(self.folder.path()).unwrap();
         let file = self.folder.path().join(format!("replay-{batch}.db"));
         let store = Embedded::open(&file).unwrap();
-        let clicks = Clicks(StoredLog::open(self.folder.path()).unwrap());
         let reader = log.read_from(Cursors::START).unwrap();
-        let replayed = replay(reader, log.end(), &clicks, &store, batch, |_| {})
+        let replayed = replay(reader, log.end(), &log, &store, batch, |_| {})
             .await
             .unwrap();
         assert_eq!(replayed.facts, log.end().total());

@@ -147,14 +147,7 @@ fn is_live(catalog: &Catalog) -> bool {
 }
 
 fn key_of(request: &Request) -> Result<&str, Problem> {
-    let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok());
-    let bearer = header("authorization").and_then(|text| {
-        let (scheme, key) = text.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
-    });
-    let key = bearer
-        .or_else(|| header("x-api-key"))
-        .filter(|key| !key.is_empty());
+    let key = api_key::of_headers(request.headers());
     key.ok_or_else(|| unauthorized("there is no key: send Authorization: Bearer …"))
 }
 

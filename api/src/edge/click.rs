@@ -140,7 +140,7 @@ fn unrecorded<L: Append>(
     url: String,
     policy: weir_engine::catalog::ReferrerPolicy,
 ) -> Answer {
-    let reason = super::postback::code_of(error);
+    let reason = respond::code_of(error);
     metrics::counter!(telemetry::SHED_TOTAL, "reason" => reason).increment(1);
     if core.edge.options.on_unavailable == OnUnavailable::Redirect && !url.is_empty() {
         metrics::counter!(telemetry::NOT_CLICKS_TOTAL, "reason" => "redirected_unrecorded")

@@ -346,7 +346,7 @@ pub(super) fn answer(received: &Received, public_url: &str) -> Answer {
             let title = "the token, key or signature is not the advertiser's, or the address is not allowed";
             respond::problem(StatusCode::UNAUTHORIZED, "bad_token", title, &[])
         }
-        Received::Unavailable(error) => respond::unavailable(code_of(*error)),
+        Received::Unavailable(error) => respond::unavailable(respond::code_of(*error)),
     }
 }
 
@@ -362,16 +362,6 @@ pub(super) fn pixel(received: &Received) -> Answer {
         Received::Unreadable(what) => respond::pixel(&format!("unreadable; field={}", what.field)),
         Received::Unauthenticated => respond::pixel("bad_token"),
         Received::Unavailable(_) => respond::pixel("unavailable"),
-    }
-}
-
-/// The code of a failed append.
-pub(super) fn code_of(error: AppendError) -> &'static str {
-    match error {
-        AppendError::Full => "journal_full",
-        AppendError::Overloaded => "overloaded",
-        AppendError::Stopped => "journal_stopped",
-        AppendError::TooLarge => "too_large",
     }
 }
 

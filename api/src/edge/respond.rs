@@ -6,6 +6,7 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 use weir_engine::catalog::ReferrerPolicy;
+use weir_engine::ports::AppendError;
 
 /// What the public listener answers with.
 pub(super) type Answer = Response<Full<Bytes>>;
@@ -127,4 +128,14 @@ pub(super) fn problem(
 pub(super) fn unavailable(code: &str) -> Answer {
     let title = "cannot be recorded now; try again in a moment";
     problem(StatusCode::SERVICE_UNAVAILABLE, code, title, &[])
+}
+
+/// The code of a failed append.
+pub(super) fn code_of(error: AppendError) -> &'static str {
+    match error {
+        AppendError::Full => "journal_full",
+        AppendError::Overloaded => "overloaded",
+        AppendError::Stopped => "journal_stopped",
+        AppendError::TooLarge => "too_large",
+    }
 }

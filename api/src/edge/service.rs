@@ -8,9 +8,10 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, StatusCode};
-use sha2::{Digest, Sha256};
 use weir_actors::PublishedKey;
 use weir_engine::ports::Append;
+
+use crate::api_key;
 
 use super::core::Core;
 use super::inbound::{BodyKind, Inbound};
@@ -99,7 +100,7 @@ async fn dispatch<L: Append>(core: &Core<L>, peer: IpAddr, request: Request<Inco
         },
         "/v1/track/click" => match *method {
             Method::POST => match read_body(headers, body).await {
-                Ok(body) => track::answer(core, host, api_key(core, headers), &body).await,
+                Ok(body) => track::answer(core, host, key_of(core, headers), &body).await,
                 Err(refused) => refused.answer(),
             },
             _ => not_allowed("POST"),
@@ -220,17 +221,8 @@ fn host_of<'a>(uri: &'a hyper::Uri, headers: &'a HeaderMap) -> &'a str {
     }
 }
 
-/// The API key of `Authorization: Bearer` or `X-Api-Key`.
-fn api_key<L: Append>(core: &Core<L>, headers: &HeaderMap) -> Option<PublishedKey> {
-    let bearer = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|v| v.to_str().ok());
-    let bearer = bearer.and_then(|v| v.strip_prefix("Bearer "));
-    let plain = headers.get("x-api-key").and_then(|v| v.to_str().ok());
-    let key = bearer.or(plain)?;
-    let hash: String = Sha256::digest(key.trim().as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    core.routes.api_key(&hash)
+/// The published key that a request carries.
+fn key_of<L: Append>(core: &Core<L>, headers: &HeaderMap) -> Option<PublishedKey> {
+    let key = api_key::of_headers(headers)?;
+    core.routes.api_key(&api_key::digest(key)?)
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::as_text::words;
 use crate::ids::{AdvertiserId, AffiliateId, ArmId, CampaignId, FlowId, GoalId, OfferId, TenantId};
 use crate::rollup::RollupKey;
+use crate::visitor::DeviceType;
 
 words! {
     /// What rows are grouped by.
@@ -49,11 +50,6 @@ words! {
         DayOfWeek = 22 "day_of_week",
     }
 }
-
-/// Device types by code, as clicks carry them.
-const DEVICE_TYPES: [&str; 7] = [
-    "unknown", "desktop", "mobile", "tablet", "tv", "console", "other",
-];
 
 /// A value of a dimension in a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,10 +165,12 @@ impl Dimension {
                 let letters = (number as u16).to_be_bytes();
                 DimensionValue::Text(String::from_utf8_lossy(&letters).into_owned())
             }
-            Self::DeviceType => match DEVICE_TYPES.get(number as usize) {
-                Some(word) => DimensionValue::Text((*word).to_owned()),
-                None => DimensionValue::Number(number),
-            },
+            Self::DeviceType => {
+                let kind = u8::try_from(number).ok().and_then(DeviceType::from_code);
+                kind.map_or(DimensionValue::Number(number), |kind| {
+                    DimensionValue::Text(kind.to_string())
+                })
+            }
             Self::Quarter
             | Self::Hour
             | Self::Day
@@ -206,11 +204,8 @@ impl Dimension {
                 is_code.then_some(u32::from(code))
             }
             Self::DeviceType => {
-                let word = text?;
-                DEVICE_TYPES
-                    .iter()
-                    .position(|t| *t == word)
-                    .map(|i| i as u32)
+                let kind: DeviceType = text?.parse().ok()?;
+                Some(u32::from(kind.code()))
             }
             Self::HourOfDay => number_in(0, 23),
             Self::DayOfWeek => number_in(1, 7),

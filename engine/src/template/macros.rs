@@ -169,7 +169,7 @@ impl Macro {
         }
         let bound = (wanted.len() / 3).max(1);
         Self::all()
-            .map(|candidate| (distance(&wanted, candidate.as_str()), candidate))
+            .map(|candidate| (strsim::levenshtein(&wanted, candidate.as_str()), candidate))
             .filter(|(distance, _)| *distance <= bound)
             .min_by_key(|(distance, _)| *distance)
             .map(|(_, candidate)| candidate)
@@ -202,22 +202,6 @@ fn meant_by_other_platforms(name: &str) -> Option<Macro> {
         "source_id" | "sourceid" => Macro::Source,
         _ => return None,
     })
-}
-
-/// Number of characters to insert, drop or replace to make `a` into `b`.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 impl fmt::Display for Macro {

@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use weir_actors::Replayed;
 use weir_embedded::{Embedded, Snapshot, TableDigest};
-use weir_engine::click_id::ClickId;
 use weir_engine::ids::PARTITIONS;
-use weir_engine::ports::{ClickLookup, Found, LookupError, PartitionState, PortFuture};
+use weir_engine::ports::PartitionState;
 use weir_journal::{Cursors, StoredLog};
 
 use super::{OK, Table, failed};
@@ -19,19 +18,6 @@ use crate::data_folder::DataFolder;
 /// Facts a transaction, as the server catches up.
 const BATCH: usize = 65_536;
 const SAY_EVERY: Duration = Duration::from_secs(2);
-
-/// Clicks of a log that this process only reads.
-struct StoredClicks(StoredLog);
-
-impl ClickLookup for StoredClicks {
-    fn find(&self, click_id: ClickId) -> PortFuture<'_, Result<Found, LookupError>> {
-        let found = self
-            .0
-            .find_now(click_id)
-            .map_err(|e| LookupError(Box::new(e)));
-        Box::pin(std::future::ready(found))
-    }
-}
 
 /// Replays, and with `--check` compares with the live store at exactly its offsets.
 pub fn replay(args: &ReplayArgs, folder: &DataFolder, output: Output) -> anyhow::Result<ExitCode> {
@@ -48,7 +34,7 @@ pub fn replay(args: &ReplayArgs, folder: &DataFolder, output: Output) -> anyhow:
     };
     let file = Target::new(args.into.as_deref(), folder)?;
     let started = Instant::now();
-    let replayed = fold(&log, until, folder, file.path(), args.batch)?;
+    let replayed = fold(&log, until, file.path(), args.batch)?;
     let seconds = started.elapsed().as_secs_f64();
     let rate = replayed.facts as f64 / seconds.max(1e-9);
     eprintln!(
@@ -68,7 +54,6 @@ pub fn replay(args: &ReplayArgs, folder: &DataFolder, output: Output) -> anyhow:
 fn fold(
     log: &StoredLog,
     until: Cursors,
-    folder: &DataFolder,
     file: &Path,
     batch: Option<u64>,
 ) -> anyhow::Result<Replayed> {
@@ -78,7 +63,6 @@ fn fold(
         );
     }
     let store = Embedded::open(file).context("store of the replay")?;
-    let clicks = StoredClicks(StoredLog::open(folder.path())?);
     let reader = log.read_from(Cursors::START)?;
     let batch = batch.map_or(BATCH, |b| b.clamp(1, 10_000_000) as usize);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -92,9 +76,7 @@ fn fold(
             eprintln!("{done} of {total} facts");
         }
     };
-    Ok(runtime.block_on(weir_actors::replay(
-        reader, until, &clicks, &store, batch, say,
-    ))?)
+    Ok(runtime.block_on(weir_actors::replay(reader, until, log, &store, batch, say))?)
 }
 
 fn cursors(partitions: &[PartitionState]) -> Cursors {

@@ -9,7 +9,8 @@ use weir_engine::catalog::propose::{
     ApiKeyDraft, Draft, KeyHash, Proposal, Refusal, Target, parse_draft,
 };
 use weir_engine::catalog::{Catalog, Entities, EntityKey, EntityKind};
-use weir_engine::ids::{AdvertiserId, AffiliateId, OfferId, TenantId, UnixMs};
+use weir_engine::ids::{AdvertiserId, OfferId, TenantId, UnixMs};
+use weir_engine::money::Currency;
 
 use super::chance::Chance;
 
@@ -134,60 +135,80 @@ impl Seeder<'_> {
         chance: &mut Chance,
         hash: KeyHash,
     ) -> anyhow::Result<()> {
-        let key = ApiKeyDraft {
-            name: "demo".to_owned(),
-            scopes: vec!["*".to_owned()],
-            hash: Some(hash.clone()),
-        };
-        self.ensure(
-            tenant,
-            |c| &c.api_keys,
-            |k| k.sha256 == hash.sha256,
-            Draft::ApiKey(key),
-        )
-        .await?;
-        let mut advertiser_ids = Vec::new();
-        for n in 1..=advertisers {
-            let name = format!("Advertiser {n}");
-            let draft = parse(json!({"name": name}), Draft::Advertiser)?;
-            let number = self
-                .ensure(tenant, |c| &c.advertisers, |a| a.name == name, draft)
-                .await?;
-            advertiser_ids.push(AdvertiserId::new(tenant, number));
-        }
-        for n in 1..=affiliates {
-            let name = format!("Affiliate {n}");
-            let draft = parse(
-                json!({"name": name, "status": "approved"}),
-                Draft::Affiliate,
-            )?;
-            self.ensure(tenant, |c| &c.affiliates, |a| a.name == name, draft)
-                .await?;
-        }
-        let currency = if tenant.0 % 2 == 1 { "USD" } else { "EUR" };
-        let mut offer_ids = Vec::new();
-        for n in 0..offers {
-            let advertiser = advertiser_ids[n as usize % advertiser_ids.len()];
-            let body = offer(n, advertiser, currency);
-            let name = body["name"].as_str().unwrap_or_default().to_owned();
-            let draft = parse(body, |d| Draft::Offer(Box::new(d)))?;
-            let number = self
-                .ensure(tenant, |c| &c.offers, |o| o.name == name, draft)
-                .await?;
-            offer_ids.push(OfferId::new(tenant, number));
-        }
-        self.terms(tenant, &offer_ids).await?;
+        self.api_key(tenant, hash).await?;
+        let advertisers = self.advertisers(tenant, advertisers).await?;
+        self.affiliates(tenant, affiliates).await?;
+        let offers = self.offers(tenant, offers, &advertisers).await?;
+        self.terms(tenant, &offers).await?;
         for n in 0..campaigns {
             // The offers of a campaign are one advertiser's, whose postbacks tell of all its clicks.
-            let of_one = offer_ids.iter().skip(n as usize % advertiser_ids.len());
-            let of_one: Vec<OfferId> = of_one.step_by(advertiser_ids.len()).copied().collect();
+            let of_one = offers.iter().skip(n as usize % advertisers.len());
+            let of_one: Vec<OfferId> = of_one.step_by(advertisers.len()).copied().collect();
             let body = campaign(n, &of_one, chance);
-            let name = body["name"].as_str().unwrap_or_default().to_owned();
+            let name = name_of(&body);
             let draft = parse(body, Draft::Campaign)?;
             self.ensure(tenant, |c| &c.campaigns, |c| c.name == name, draft)
                 .await?;
         }
         Ok(())
+    }
+
+    async fn api_key(&self, tenant: TenantId, hash: KeyHash) -> anyhow::Result<u32> {
+        let sha256 = hash.sha256.clone();
+        let key = Draft::ApiKey(ApiKeyDraft {
+            name: "demo".to_owned(),
+            scopes: vec!["*".to_owned()],
+            hash: Some(hash),
+        });
+        self.ensure(tenant, |c| &c.api_keys, |k| k.sha256 == sha256, key)
+            .await
+    }
+
+    async fn advertisers(&self, tenant: TenantId, count: u32) -> anyhow::Result<Vec<AdvertiserId>> {
+        let mut ids = Vec::new();
+        for n in 1..=count {
+            let name = format!("Advertiser {n}");
+            let draft = parse(json!({"name": name}), Draft::Advertiser)?;
+            let number = self
+                .ensure(tenant, |c| &c.advertisers, |a| a.name == name, draft)
+                .await?;
+            ids.push(AdvertiserId::new(tenant, number));
+        }
+        Ok(ids)
+    }
+
+    async fn affiliates(&self, tenant: TenantId, count: u32) -> anyhow::Result<()> {
+        for n in 1..=count {
+            let name = format!("Affiliate {n}");
+            let body = json!({"name": name, "status": "approved"});
+            let draft = parse(body, Draft::Affiliate)?;
+            self.ensure(tenant, |c| &c.affiliates, |a| a.name == name, draft)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Offers in the tenant's currency, one advertiser's after the other's.
+    async fn offers(
+        &self,
+        tenant: TenantId,
+        count: u32,
+        advertisers: &[AdvertiserId],
+    ) -> anyhow::Result<Vec<OfferId>> {
+        let settings = self.catalog(tenant).tenant.clone();
+        let currency = settings.context("the tenant's settings")?.body.currency;
+        let mut ids = Vec::new();
+        for n in 0..count {
+            let advertiser = advertisers[n as usize % advertisers.len()];
+            let body = offer(n, advertiser, currency);
+            let name = name_of(&body);
+            let draft = parse(body, |d| Draft::Offer(Box::new(d)))?;
+            let number = self
+                .ensure(tenant, |c| &c.offers, |o| o.name == name, draft)
+                .await?;
+            ids.push(OfferId::new(tenant, number));
+        }
+        Ok(ids)
     }
 
     /// The first affiliate earns more on the first offer.
@@ -213,7 +234,6 @@ impl Seeder<'_> {
         };
         self.propose(tenant, target, parse(body, Draft::Terms)?)
             .await?;
-        debug_assert!(AffiliateId::new(tenant, affiliate).number() == affiliate);
         Ok(())
     }
 }
@@ -226,6 +246,10 @@ fn parse<T: serde::de::DeserializeOwned>(
     Ok(draft(parsed))
 }
 
+fn name_of(body: &Value) -> String {
+    body["name"].as_str().unwrap_or_default().to_owned()
+}
+
 fn refused(refusal: &Refusal) -> anyhow::Error {
     match refusal {
         Refusal::Invalid(errors) => anyhow::anyhow!("demo data refused: {errors:?}"),
@@ -234,7 +258,7 @@ fn refused(refusal: &Refusal) -> anyhow::Error {
 }
 
 /// Offer number `n`: fixed amounts and percentages in turn; one with a cap that is reached every day.
-fn offer(n: u32, advertiser: AdvertiserId, currency: &str) -> Value {
+fn offer(n: u32, advertiser: AdvertiserId, currency: Currency) -> Value {
     let goods = GOODS[n as usize % GOODS.len()];
     let slug = goods.to_ascii_lowercase().replace(' ', "-");
     let mut body = json!({

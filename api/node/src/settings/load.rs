@@ -196,29 +196,14 @@ fn wrong(key: &str, message: &str, origin: &Origin) -> LoadError {
 fn unknown(key: &str, known: &[String], origin: &Origin) -> LoadError {
     let nearest = known
         .iter()
-        .min_by_key(|k| distance(k, key))
-        .filter(|k| distance(k, key) <= 1 + key.len() / 3);
+        .min_by_key(|k| strsim::levenshtein(k, key))
+        .filter(|k| strsim::levenshtein(k, key) <= 1 + key.len() / 3);
     LoadError::Key {
         key: key.to_owned(),
         message: "no such key".to_owned(),
         hint: nearest.map_or_else(String::new, |k| format!("; did you mean {k}?")),
         from: origin.to_string(),
     }
-}
-
-/// Edits between two texts (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, to) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
