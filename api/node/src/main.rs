@@ -10,6 +10,7 @@ mod logging;
 mod ready;
 mod server;
 mod settings;
+mod signals;
 mod visitors;
 
 use std::collections::BTreeMap;

@@ -23,6 +23,7 @@ use crate::data_folder::DataFolder;
 use crate::doors::{Doors, Running, Vital};
 use crate::ready::{Backends, Ready};
 use crate::settings::{self, Durability, OnJournalUnavailable, Settings};
+use crate::signals::StopSignals;
 use crate::{doors, logging, visitors};
 
 /// Threads of actors, stores and the admin API.
@@ -37,6 +38,7 @@ pub struct Server {
     pub agents: Arc<UserAgents>,
     pub countries: Arc<Countries>,
     pub node: u16,
+    pub signals: StopSignals,
     edge: EdgeHandle,
     doors: Running,
 }
@@ -48,7 +50,7 @@ pub struct Server {
 pub fn run(settings: &Settings, ready_file: Option<&Path>) -> anyhow::Result<ExitCode> {
     logging::start(&settings.log)?;
     let runtime = runtime()?;
-    let server = runtime.block_on(start(settings))?;
+    let mut server = runtime.block_on(start(settings))?;
     if let Some(file) = ready_file {
         server
             .ready
@@ -56,7 +58,7 @@ pub fn run(settings: &Settings, ready_file: Option<&Path>) -> anyhow::Result<Exi
             .with_context(|| format!("ready file {}", file.display()))?;
     }
     eprintln!("{}", server.ready.banner());
-    runtime.block_on(stop_signal());
+    runtime.block_on(server.signals.next());
     stop(&runtime, server, settings);
     Ok(ExitCode::SUCCESS)
 }
@@ -79,6 +81,8 @@ pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 /// # Errors
 /// Something could not be started.
 pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
+    // First of all: a server that is told to end while it starts ends in order once it has started.
+    let signals = StopSignals::listen()?;
     let metrics = doors::metrics()?;
     let folder = DataFolder::create(&settings.node.data)?;
     let secrets = MasterSecret::new(folder.master_secret()?);
@@ -157,6 +161,7 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
         mesh,
         journal,
         secrets,
+        signals,
         edge,
         doors,
     })
@@ -261,27 +266,11 @@ fn ready(settings: &Settings, folder: &DataFolder, urls: Urls) -> Ready {
     }
 }
 
-/// Waits for SIGTERM or SIGINT.
-pub async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        tracing::error!("signals cannot be received; stop this process by SIGKILL");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    tracing::info!("stopping");
-}
-
 /// Stops everything: the edge first, then the actors, then the log. A second signal ends at once.
 pub fn stop(runtime: &tokio::runtime::Runtime, server: Server, settings: &Settings) {
-    runtime.spawn(async {
-        stop_signal().await;
+    let mut signals = server.signals;
+    runtime.spawn(async move {
+        signals.next().await;
         std::process::exit(130);
     });
     server.doors.announce_end();

@@ -72,7 +72,30 @@ pub struct Parts {
 }
 
 /// Writes what is missing of `days` days before `until`, waits until the books have it, then trickles.
-pub async fn tell(source: Source, parts: Parts, (days, until): (u32, u64), rate: u32) {
+pub async fn tell(
+    source: Source,
+    (tenants, seed): (Vec<TenantId>, u64),
+    (days, until): (u32, u64),
+    rate: u32,
+) {
+    if (days, rate) == (0, 0) {
+        return;
+    }
+    // Drawing the people takes a moment of a whole core, which is nobody's that serves.
+    let countries = Arc::clone(&source.countries);
+    let drawn = tokio::task::spawn_blocking(move || People::new(seed, &countries));
+    let people = match drawn.await {
+        Ok(people) => Arc::new(people),
+        Err(error) => {
+            tracing::error!(%error, "the demo's people cannot be drawn");
+            return;
+        }
+    };
+    let parts = Parts {
+        people,
+        tenants,
+        seed,
+    };
     let started = Instant::now();
     match write(&source, &parts, days, until).await {
         Ok(Some(last)) => {

@@ -12,17 +12,14 @@ mod story;
 mod trickle;
 mod walker;
 
-use std::path::Path;
-use std::process::ExitCode;
-use std::sync::Arc;
-
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::process::ExitCode;
 use weir_engine::catalog::propose::KeyHash;
 use weir_engine::ids::{AdvertiserId, AffiliateId, TenantId, UnixMs};
 use weir_engine::secrets::{MasterSecret, TokenKind};
 
-use self::people::People;
 use self::seed::SeededTenant;
 use crate::cli::DemoArgs;
 use crate::ready::Demo;
@@ -65,18 +62,13 @@ pub fn run(settings: &Settings, args: &DemoArgs) -> anyhow::Result<ExitCode> {
     }
     eprintln!("{}", server.ready.banner());
     let ids: Vec<TenantId> = tenants.iter().map(|t| t.id).collect();
-    let parts = history::Parts {
-        people: Arc::new(People::new(made.seed, &server.countries)),
-        tenants: ids,
-        seed: made.seed,
-    };
     let work = runtime.spawn(history::tell(
         history::Source::of(&server),
-        parts,
+        (ids, made.seed),
         (made.days, made.until),
         args.rate,
     ));
-    runtime.block_on(server::stop_signal());
+    runtime.block_on(server.signals.next());
     work.abort();
     server::stop(&runtime, server, settings);
     Ok(ExitCode::SUCCESS)
