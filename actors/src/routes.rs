@@ -129,8 +129,9 @@ impl Routes {
 pub(crate) struct TenantRoutes {
     routes: Arc<Routes>,
     published: Arc<PublishedTenant>,
-    /// Versions of the campaigns that are published.
-    versions: BTreeMap<u32, u32>,
+    /// What each published campaign was compiled from: its own version and the tenant's, whose currency and zone
+    /// are its defaults.
+    versions: BTreeMap<u32, [u32; 2]>,
 }
 
 impl TenantRoutes {
@@ -159,11 +160,12 @@ impl TenantRoutes {
     }
 
     fn publish_campaigns(&mut self, catalog: &Catalog) {
+        let of_tenant = catalog.tenant.as_ref().map_or(0, |t| t.version);
         for (&number, campaign) in &catalog.campaigns {
-            if self.versions.get(&number) == Some(&campaign.version) {
+            let versions = [campaign.version, of_tenant];
+            if self.versions.insert(number, versions) == Some(versions) {
                 continue;
             }
-            self.versions.insert(number, campaign.version);
             let Some(snapshot) = CampaignSnapshot::compile(self.published.id, catalog, number)
             else {
                 continue;
@@ -206,5 +208,49 @@ impl TenantRoutes {
         if !touched.is_empty() {
             self.published.snapshot.load().gates.book(touched);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+    use weir_engine::catalog::{Change, EntityKey, EntityKind};
+    use weir_engine::ids::UnixMs;
+    use weir_engine::money::Currency;
+    use weir_engine::routing::CompiledCost;
+
+    fn put(catalog: &mut Catalog, kind: EntityKind, number: u32, version: u32, body: Value) {
+        let change = Change {
+            key: EntityKey::one(kind, number),
+            version,
+            by: "test".to_owned(),
+            body,
+        };
+        catalog.apply(&change, UnixMs(1)).unwrap();
+    }
+
+    #[test]
+    fn a_campaign_follows_its_tenants_currency() {
+        let settings = |currency| json!({"name": "T", "currency": currency, "timezone": "UTC"});
+        let mut catalog = Catalog::default();
+        put(&mut catalog, EntityKind::Tenant, 0, 1, settings("USD"));
+        let campaign = json!({"name": "C", "kind": "campaign", "link": "x", "distribution": {"mode": "fixed"},
+            "arms": [], "cost": {"model": "token"}});
+        put(&mut catalog, EntityKind::Campaign, 1, 1, campaign);
+        let routes = Routes::new();
+        let mut publisher = routes.of_tenant(TenantId(1), &catalog);
+        let cost = || {
+            routes
+                .find("any.example", "x")
+                .unwrap()
+                .campaign
+                .load()
+                .cost
+        };
+        assert_eq!(cost(), CompiledCost::Token(Currency::USD));
+        put(&mut catalog, EntityKind::Tenant, 0, 2, settings("EUR"));
+        publisher.publish(&catalog);
+        assert_eq!(cost(), CompiledCost::Token(Currency::EUR));
     }
 }
