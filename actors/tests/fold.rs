@@ -8,7 +8,7 @@ use serde_json::json;
 use weir_actors::{KINDS, Options};
 use weir_engine::catalog::{CapMetric, CapPeriod};
 use weir_engine::ids::TenantId;
-use weir_engine::judge::Outcome;
+use weir_engine::judge::{ConversionReason, Outcome};
 use weir_engine::ports::ReportStore;
 use world::{ARM, CAMPAIGN, World};
 
@@ -47,6 +47,29 @@ async fn a_click_and_its_conversion_reach_the_books_and_the_waiting_door() {
     assert_eq!(
         (arm.clicks, arm.conversions, arm.revenue),
         (1, 1, 15_000_000)
+    );
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_postback_for_a_click_from_before_what_is_kept_is_told_that_it_expired() {
+    let mut world = World::new(quick()).await;
+    world.tenant(TENANT, json!([])).await;
+    let (click, position) = world.click(TENANT, CAMPAIGN, 100).await;
+    world.stored(position).await;
+    world.forget().await;
+    world.pass(1000);
+    let (received, position) = world.convert(TENANT, click, "t1").await;
+    world.stored(position).await;
+    let row = world.store().verdict(TENANT, received).await.unwrap();
+    let verdict = row.unwrap().verdict;
+    assert_eq!(
+        (verdict.outcome, verdict.reason, verdict.conversion_id),
+        (
+            Outcome::Rejected,
+            Some(ConversionReason::ClickExpired),
+            None
+        )
     );
     world.stop().await;
 }

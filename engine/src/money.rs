@@ -31,6 +31,16 @@ impl Micros {
     /// The amount nothing.
     pub const ZERO: Self = Self(0);
 
+    /// The greatest amount that one event may move: a billion units. Sums of thousands then stay inside 64 bits,
+    /// and those of more stay at their end (see [`crate::rollup::RollupDelta::add`]).
+    pub const MOST: Self = Self(1_000_000_000 * MICROS_PER_UNIT);
+
+    /// Whether one event may move it: not negative, and no more than [`Self::MOST`].
+    #[must_use]
+    pub fn is_believable(self) -> bool {
+        (Self::ZERO..=Self::MOST).contains(&self)
+    }
+
     /// `percent` of this amount, rounded down (toward minus infinity) to a micro.
     /// `None` when the result leaves the range of `i64`.
     #[must_use]

@@ -190,8 +190,8 @@ fn standing(conversion: &Conversion, status: ConversionStatus, sign: i64) -> Rol
         pending_cv: is(ConversionStatus::Pending),
         approved_cv: is(ConversionStatus::Approved),
         rejected_cv: is(ConversionStatus::Rejected),
-        payout: payout * counts,
-        revenue: revenue * counts,
+        payout: payout.saturating_mul(counts),
+        revenue: revenue.saturating_mul(counts),
         ..RollupDelta::default()
     }
 }

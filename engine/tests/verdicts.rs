@@ -96,9 +96,16 @@ impl Judge {
                 .cloned()
         });
         let at = UnixMs(CLICKED + after);
-        let judged = self
-            .state
-            .judge_conversion(position, at, received, Evidence { click, prior });
+        let judged = self.state.judge_conversion(
+            position,
+            at,
+            received,
+            Evidence {
+                click,
+                prior,
+                ..Evidence::default()
+            },
+        );
         let changed = judged.changed.iter().map(|c| &c.conversion);
         for conversion in judged.made.iter().chain(changed) {
             self.made.retain(|c| c.id != conversion.id);
@@ -264,6 +271,16 @@ fn what_names_no_click_offer_or_event_of_ours_makes_no_conversion() {
         HOUR,
         "rejected - unknown_click",
     );
+    let mut judge = Judge::new(json!({}));
+    let position = judge.here();
+    let expired = Evidence {
+        is_click_expired: true,
+        ..Evidence::default()
+    };
+    let judged = judge
+        .state
+        .judge_conversion(position, UnixMs(CLICKED), &postback(), expired);
+    assert_eq!(said(&judged), "rejected - click_expired");
     let theirs = ConversionReceived {
         advertiser: Some(2),
         ..postback()

@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::time::Duration;
 
-use weir_engine::click_id::ClickId;
 use weir_engine::fact::ClickCore;
 use weir_engine::ids::{ConversionId, Position};
 use weir_engine::judge::{Conversion, Evidence, Identity};
@@ -28,29 +27,29 @@ pub(crate) async fn gather(ports: Sources<'_>, fold: &TenantFold, fact: &FactAt)
     match fold.need(fact) {
         Need::Nothing => Evidence::default(),
         Need::Conversion(id) => Evidence {
-            click: None,
             prior: conversion(ports, fold, id).await,
+            ..Evidence::default()
         },
         Need::Click(click_id) => {
-            let click = click(ports, fold, click_id, fact.position).await;
+            let found = insist("click", || ports.clicks.find(click_id)).await;
+            let is_click_expired = found == Found::Expired;
+            let click = click(fold, found, fact.position);
             let identity = click.as_ref().and_then(|click| fold.identity(fact, click));
             let prior = match identity {
                 Some(identity) => by_identity(ports, fold, identity).await,
                 None => None,
             };
-            Evidence { click, prior }
+            Evidence {
+                click,
+                is_click_expired,
+                prior,
+            }
         }
     }
 }
 
-/// The click of that id, if it is this tenant's and stands before `here`.
-async fn click(
-    ports: Sources<'_>,
-    fold: &TenantFold,
-    click_id: ClickId,
-    here: Position,
-) -> Option<ClickCore> {
-    let found = insist("click", || ports.clicks.find(click_id)).await;
+/// The click that was found, if it is this tenant's and stands before `here`.
+fn click(fold: &TenantFold, found: Found, here: Position) -> Option<ClickCore> {
     let Found::Click(record) = found else {
         return None;
     };

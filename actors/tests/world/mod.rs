@@ -113,6 +113,24 @@ impl World {
         Snapshot::open(&file).unwrap().digests().unwrap()
     }
 
+    /// Lets retention take every fact so far that the store has.
+    pub async fn forget(&self) {
+        let journal = &self.running.as_ref().unwrap().journal;
+        journal.turn().unwrap();
+        let forget = async {
+            while journal
+                .remove_before(journal.end(), Duration::ZERO)
+                .unwrap()
+                .segments
+                == 0
+            {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let forgotten = tokio::time::timeout(Duration::from_secs(20), forget);
+        forgotten.await.expect("the segment is sealed in time");
+    }
+
     /// The digests of the live store.
     pub fn digests(&self) -> Vec<TableDigest> {
         let snapshot = Snapshot::open(&self.folder.path().join("state.db")).unwrap();

@@ -1,8 +1,8 @@
 //! The admin and ops listeners, on the runtime of the actors.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -13,6 +13,7 @@ use weir_actors::{Clock, Journal, Mesh};
 use weir_api::admin::{self, AdminContext, Allowance, Random};
 use weir_api::ops::{self, Health, OpsContext};
 use weir_api::serve::serve;
+use weir_engine::ids::PARTITIONS;
 use weir_journal::State;
 
 /// Buckets of histograms, in seconds: a tenth of a millisecond to ten seconds.
@@ -46,55 +47,58 @@ pub const ALLOWANCE: Allowance = Allowance {
     burst: 200,
 };
 
-/// The admin and ops listeners, bound.
+/// The ops listener, served, and the admin listener, bound: while the rest starts, whoever asks hears so.
 pub struct Doors {
-    pub admin: TcpListener,
-    pub ops: TcpListener,
+    admin: TcpListener,
+    running: Running,
+    pub admin_address: SocketAddr,
+    pub ops_address: SocketAddr,
 }
 
 impl Doors {
-    /// Binds both.
+    /// Binds both and serves the ops listener.
     ///
     /// # Errors
     /// An address cannot be listened on.
-    pub async fn bind(admin: SocketAddr, ops: SocketAddr) -> anyhow::Result<Self> {
+    pub async fn open(
+        admin: SocketAddr,
+        ops: SocketAddr,
+        metrics: PrometheusHandle,
+    ) -> anyhow::Result<Self> {
         let listen = async |address: SocketAddr| {
             TcpListener::bind(address)
                 .await
                 .with_context(|| format!("cannot listen on {address}"))
         };
+        let (admin, ops) = (listen(admin).await?, listen(ops).await?);
+        let (admin_address, ops_address) = (admin.local_addr()?, ops.local_addr()?);
+        let mut running = Running {
+            stop: watch::Sender::new(false),
+            tasks: Vec::new(),
+            vital: Arc::default(),
+        };
+        let vital = Arc::clone(&running.vital);
+        let context = OpsContext {
+            health: Box::new(move || vital.now()),
+            metrics: Box::new(move || metrics.render()),
+            version: serde_json::json!({"version": env!("CARGO_PKG_VERSION")}),
+        };
+        let serving = serve(ops, ops::app(context), running.stopped());
+        running.tasks.push(tokio::spawn(serving));
         Ok(Self {
-            admin: listen(admin).await?,
-            ops: listen(ops).await?,
+            admin,
+            running,
+            admin_address,
+            ops_address,
         })
     }
 
     /// Serves both until [`Running::stop`].
-    pub fn serve(self, admin: AdminContext, health: Vital, metrics: PrometheusHandle) -> Running {
-        let stop = watch::Sender::new(false);
-        let is_draining = Arc::clone(&health.is_draining);
-        let ops = OpsContext {
-            health: Box::new(move || health.now()),
-            metrics: Box::new(move || metrics.render()),
-            version: serde_json::json!({"version": env!("CARGO_PKG_VERSION")}),
-        };
-        let until = |mut stopped: watch::Receiver<bool>| async move {
-            // The sender outlives the listeners.
-            drop(stopped.wait_for(|stop| *stop).await);
-        };
-        let tasks = vec![
-            tokio::spawn(serve(
-                self.admin,
-                admin::app(admin),
-                until(stop.subscribe()),
-            )),
-            tokio::spawn(serve(self.ops, ops::app(ops), until(stop.subscribe()))),
-        ];
-        Running {
-            stop,
-            tasks,
-            is_draining,
-        }
+    pub fn serve(self, admin: AdminContext) -> Running {
+        let mut running = self.running;
+        let serving = serve(self.admin, admin::app(admin), running.stopped());
+        running.tasks.push(tokio::spawn(serving));
+        running
     }
 }
 
@@ -102,13 +106,28 @@ impl Doors {
 pub struct Running {
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<std::io::Result<()>>>,
-    is_draining: Arc<AtomicBool>,
+    vital: Arc<Vital>,
 }
 
 impl Running {
+    /// Completes when the listeners are told to stop.
+    fn stopped(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut stop = self.stop.subscribe();
+        async move {
+            // The sender outlives the listeners.
+            drop(stop.wait_for(|stop| *stop).await);
+        }
+    }
+
+    /// From now on the process says that it has started.
+    pub fn announce_start(&self, mesh: Mesh, journal: Journal) {
+        // Set once, by the one who starts.
+        let _ = self.vital.parts.set(Parts { mesh, journal });
+    }
+
     /// From now on the process says that it is not ready.
     pub fn announce_end(&self) {
-        self.is_draining.store(true, Ordering::Release);
+        self.vital.is_draining.store(true, Ordering::Release);
     }
 
     /// Ends both listeners after the answers under way.
@@ -124,33 +143,56 @@ impl Running {
     }
 }
 
+/// Facts between log and store that say that the store is behind: some seconds of a busy edge.
+const FACTS_BEHIND: u64 = 200_000;
+
 /// What says how the process is.
-pub struct Vital {
-    pub mesh: Mesh,
-    pub journal: Journal,
-    pub is_draining: Arc<AtomicBool>,
+#[derive(Default)]
+struct Vital {
+    /// There once everything has started: the log is recovered, the first catalog published, the edge answers.
+    parts: OnceLock<Parts>,
+    is_draining: AtomicBool,
+}
+
+struct Parts {
+    mesh: Mesh,
+    journal: Journal,
 }
 
 impl Vital {
     fn now(&self) -> Health {
-        let mut health = Health {
-            has_started: true,
-            not_ready: Vec::new(),
-            degraded: Vec::new(),
-        };
+        let mut health = Health::default();
         if self.is_draining.load(Ordering::Acquire) {
             health.not_ready.push("draining".to_owned());
         }
+        match self.parts.get() {
+            None => health.not_ready.push("starting".to_owned()),
+            Some(parts) => {
+                health.has_started = true;
+                parts.look(&mut health);
+            }
+        }
+        health
+    }
+}
+
+impl Parts {
+    fn look(&self, health: &mut Health) {
         match self.journal.health().state {
             State::Running => {}
             State::NearlyFull => health.degraded.push("journal nearly full".to_owned()),
             State::Full => health.not_ready.push("journal full".to_owned()),
             State::Stopped { .. } => health.not_ready.push("journal stopped".to_owned()),
         }
+        let stored: u64 = (0..PARTITIONS)
+            .map(|p| self.mesh.progress().stored(p))
+            .sum();
+        let behind = self.journal.end().total().saturating_sub(stored);
         if !self.mesh.is_at_head() {
             health.degraded.push("fold behind".to_owned());
+        } else if behind > FACTS_BEHIND {
+            health.degraded.push(format!("store {behind} facts behind"));
         }
-        health
     }
 }
 

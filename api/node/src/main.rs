@@ -11,6 +11,7 @@ mod ready;
 mod server;
 mod settings;
 mod signals;
+mod upkeep;
 mod visitors;
 
 use std::collections::BTreeMap;

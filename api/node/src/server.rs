@@ -20,10 +20,11 @@ use weir_engine::visitor::{Countries, UserAgents};
 use weir_journal::{Cursors, Journal};
 
 use crate::data_folder::DataFolder;
-use crate::doors::{Doors, Running, Vital};
+use crate::doors::{Doors, Running};
 use crate::ready::{Backends, Ready};
 use crate::settings::{self, Durability, OnJournalUnavailable, Settings};
 use crate::signals::StopSignals;
+use crate::upkeep::Upkeep;
 use crate::{doors, logging, visitors};
 
 /// Threads of actors, stores and the admin API.
@@ -41,6 +42,7 @@ pub struct Server {
     pub signals: StopSignals,
     edge: EdgeHandle,
     doors: Running,
+    upkeep: Upkeep,
 }
 
 /// Serves until told to stop.
@@ -92,6 +94,12 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
     let agents = tokio::task::spawn_blocking(visitors::agents);
     let store = Arc::new(Embedded::open(folder.store()).context("store")?);
     let journal = open_journal(settings, &folder, store.as_ref()).await?;
+    let doors = Doors::open(
+        SocketAddr::new(settings.listen.host, settings.listen.admin_port),
+        SocketAddr::new(settings.listen.ops_host, settings.listen.ops_port),
+        metrics,
+    )
+    .await?;
     let clicks = Arc::new(journal.clone());
     let ports = Ports {
         lane: journal.shared_lane(),
@@ -105,15 +113,10 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
         .await
         .map_err(|e| anyhow::anyhow!("actors: {e}"))?;
     let listeners = edge::bind(traffic_address(settings), edge_threads(settings))?;
-    let doors = Doors::bind(
-        SocketAddr::new(settings.listen.host, settings.listen.admin_port),
-        SocketAddr::new(settings.listen.ops_host, settings.listen.ops_port),
-    )
-    .await?;
     let urls = Urls {
         traffic: format!("http://{}", shown(listeners[0].local_addr()?)),
-        admin: format!("http://{}", shown(doors.admin.local_addr()?)),
-        ops: format!("http://{}", shown(doors.ops.local_addr()?)),
+        admin: format!("http://{}", shown(doors.admin_address)),
+        ops: format!("http://{}", shown(doors.ops_address)),
     };
     let public_url = match settings.node.public_url.as_str() {
         "" => urls.traffic.clone(),
@@ -133,26 +136,24 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
     let admin = AdminContext {
         actors: Arc::new(mesh.clone()),
         reports: Arc::clone(&store) as _,
-        ledger: store as _,
+        ledger: Arc::clone(&store) as _,
         clicks,
         secrets: secrets.clone(),
         operator_key: secrets.operator_key(1),
         public_url,
         agents: Some(Arc::clone(&agents)),
         countries: Some(Arc::clone(&countries)),
+        uniqueness_capacity: settings.uniqueness.capacity,
         allowance: doors::ALLOWANCE,
         now: doors::now(),
         random: doors::random(),
     };
-    let vital = Vital {
-        mesh: mesh.clone(),
-        journal: journal.clone(),
-        is_draining: Arc::default(),
-    };
-    let doors = doors.serve(admin, vital, metrics);
+    let doors = doors.serve(admin);
     let patience = Duration::from_millis(settings.shutdown.timeout_ms / 2);
     let edge = edge::serve(&edge, listeners, || journal.lane(), patience)?;
     urls.write(&folder)?;
+    let upkeep = Upkeep::start(&mesh, &journal, &store, settings.journal.retention);
+    doors.announce_start(mesh.clone(), journal.clone());
     Ok(Server {
         ready: ready(settings, &folder, urls),
         agents,
@@ -164,6 +165,7 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
         signals,
         edge,
         doors,
+        upkeep,
     })
 }
 
@@ -274,6 +276,7 @@ pub fn stop(runtime: &tokio::runtime::Runtime, server: Server, settings: &Settin
         std::process::exit(130);
     });
     server.doors.announce_end();
+    server.upkeep.stop();
     std::thread::sleep(Duration::from_millis(settings.shutdown.grace_ms));
     server.edge.stop();
     runtime.block_on(server.doors.stop());

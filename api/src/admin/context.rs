@@ -30,6 +30,8 @@ pub struct AdminContext {
     pub agents: Option<Arc<UserAgents>>,
     /// Tells countries, for simulated visitors; without it they are unknown.
     pub countries: Option<Arc<Countries>>,
+    /// Visitors remembered to tell unique clicks, for tenants that are made from now on and say nothing else.
+    pub uniqueness_capacity: u32,
     /// Requests that a key may make.
     pub allowance: Allowance,
     /// What time it is.

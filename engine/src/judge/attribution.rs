@@ -16,6 +16,8 @@ use crate::fact::{ClickCore, ClickOutcome, ConversionReceived, Sent};
 pub struct Evidence {
     /// The click that it names, if the log has it at a lower place.
     pub click: Option<ClickCore>,
+    /// Whether the time in its id lies before what the log keeps, so that nobody can tell.
+    pub is_click_expired: bool,
     /// The conversion that took the same identity, with its status as of this place.
     pub prior: Option<Conversion>,
 }

@@ -57,6 +57,8 @@ words! {
         ByStaff = 15 "by_staff",
         /// Pending: the sender was not authenticated.
         NotAuthenticated = 16 "not_authenticated",
+        /// It names a click of this tenant from before what the log keeps.
+        ClickExpired = 17 "click_expired",
     }
 }
 

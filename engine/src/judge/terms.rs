@@ -4,10 +4,7 @@ use super::conversion::{ConversionReason, Rule};
 use super::state::TenantState;
 use crate::catalog::{Goal, Offer, Payout, Repeat, Revenue, Versioned};
 use crate::fact::{ConversionReceived, Warning};
-use crate::money::{Currency, MICROS_PER_UNIT, Micros, Percent};
-
-/// The greatest sale that is believed: a billion units. Sums of many then stay far inside 64 bits.
-const MAX_SALE: i64 = 1_000_000_000 * MICROS_PER_UNIT;
+use crate::money::{Currency, Micros, Percent};
 
 /// The terms of one conversion: the affiliate's own where there are any, else the goal's or the offer's.
 pub(super) struct Applied {
@@ -135,14 +132,8 @@ pub(super) fn read_sale(
         currency: None,
     };
     let mut refused = None;
-    let is_readable = |amount: &Micros| (0..=MAX_SALE).contains(&amount.0);
-    match received
-        .amount
-        .trim()
-        .parse::<Micros>()
-        .ok()
-        .filter(is_readable)
-    {
+    let amount = received.amount.trim().parse::<Micros>().ok();
+    match amount.filter(|a| a.is_believable()) {
         Some(amount) => sale.amount = Some(amount),
         None if is_needed => refused = Some(ConversionReason::BadAmount),
         None if received.amount.trim().is_empty() => {}

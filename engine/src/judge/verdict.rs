@@ -44,6 +44,9 @@ impl TenantState {
     ) -> JudgedConversion {
         let here = Here { position, at };
         match self.attribute(received, evidence.click.as_ref()) {
+            Err(Reason::UnknownClick) if evidence.is_click_expired => {
+                refused(received, Reason::ClickExpired)
+            }
             Err(reason) => refused(received, reason),
             Ok(Attribution::NotSent(not_sent)) => self.judge_not_sent(here, received, &not_sent),
             Ok(Attribution::Sent(attributed)) => match evidence.prior {

@@ -240,7 +240,7 @@ impl CompiledCost {
             Self::None => None,
             Self::Fixed(paid) => Some(paid),
             Self::Token(currency) => {
-                let amount = text.parse::<Micros>().ok().filter(|a| a.0 >= 0)?;
+                let amount = text.parse::<Micros>().ok().filter(|a| a.is_believable())?;
                 Some(Paid { amount, currency })
             }
         }

@@ -24,6 +24,7 @@ mod reports;
 mod rows;
 mod snapshot;
 mod store;
+mod sums;
 mod tables;
 mod writer;
 

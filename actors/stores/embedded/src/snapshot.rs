@@ -64,6 +64,14 @@ impl Snapshot {
         digests.collect::<Result<_, _>>().map_err(unavailable)
     }
 
+    /// By how many micros ledger, reports and conversions disagree; 0 when the books are right.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn drift_micros(&self) -> Result<i64, StoreError> {
+        invariants::drift_micros(&self.connection)
+    }
+
     /// What does not hold of the books and the reports; empty when all does.
     ///
     /// # Errors

@@ -111,8 +111,9 @@ proptest! {
     fn books_and_reports_of_any_log_keep_the_invariants(log in log(), window in 1usize..12) {
         let store = open();
         replay(&store, &log, window);
-        let violations = Snapshot::open(store.path()).unwrap().violations().unwrap();
-        prop_assert_eq!(violations, vec![]);
+        let books = Snapshot::open(store.path()).unwrap();
+        prop_assert_eq!(books.violations().unwrap(), vec![]);
+        prop_assert_eq!(books.drift_micros().unwrap(), 0);
     }
 }
 
@@ -279,4 +280,78 @@ fn what_depends_on_owners_and_windows_is_in_no_digest() {
         )
         .expect("executed");
     assert_ne!(digests(&store), before);
+}
+
+fn drift(store: &Opened) -> i64 {
+    let books = Snapshot::open(store.path()).expect("opened");
+    books.drift_micros().expect("read")
+}
+
+#[test]
+fn the_drift_is_what_is_missing_or_too_much() {
+    let cases = [
+        // Side against side, entries against balance, ledger against reports.
+        (
+            "UPDATE balances SET debits = debits + 5 WHERE kind = 6",
+            5 * 3,
+        ),
+        // Nothing but the entries knows.
+        ("UPDATE transfers SET amount = amount + 2 WHERE seq = 2", 0),
+        (
+            "UPDATE conversions SET payout = payout + 7 WHERE status = 2",
+            7 * 2,
+        ),
+        (
+            "UPDATE rollups SET revenue = revenue - 3 WHERE basis = 2 AND revenue > 0",
+            0,
+        ),
+    ];
+    for (damage, least) in cases {
+        let store = filled();
+        assert_eq!(drift(&store), 0, "before {damage}");
+        let outside = Connection::open(store.path()).expect("opened");
+        assert!(outside.execute(damage, []).expect("executed") > 0);
+        assert!(drift(&store) > 0, "{damage}");
+        if least > 0 {
+            assert_eq!(drift(&store), least, "{damage}");
+        }
+    }
+}
+
+/// Greatest amount there is.
+const GREATEST: i64 = i64::MAX;
+
+#[test]
+fn the_greatest_amounts_stop_no_commit_and_no_question_and_are_told_as_drift() {
+    let store = open();
+    let sale = Sale {
+        payout: GREATEST,
+        status: Approved,
+        offer: 1,
+        ..Sale::default()
+    };
+    let log = [
+        Step::Convert(sale),
+        Step::Convert(sale),
+        Step::Change(0, Rejected),
+        Step::Convert(sale),
+        Step::Convert(Sale { payout: 1, ..sale }),
+    ];
+    replay(&store, &log, 1);
+    let stored: Vec<(i64, i64)> = {
+        let outside = Connection::open(store.path()).expect("opened");
+        let mut read = outside
+            .prepare("SELECT debits, credits FROM balances")
+            .expect("prepared");
+        let rows = read.query_map([], |r| Ok((r.get(0)?, r.get(1)?)));
+        rows.expect("read").collect::<Result<_, _>>().expect("read")
+    };
+    let is_at_its_end = |(debits, credits): &(i64, i64)| [*debits, *credits].contains(&GREATEST);
+    assert!(stored.iter().any(is_at_its_end), "{stored:?}");
+    assert!(stored.iter().all(|(d, c)| *d >= 0 && *c >= 0), "{stored:?}");
+    let books = Snapshot::open(store.path()).expect("opened");
+    assert_eq!(books.drift_micros().expect("read"), GREATEST);
+    let named: Vec<_> = books.violations().expect("read");
+    assert!(named.iter().any(|v| v.invariant == "I2"), "{named:#?}");
+    assert_eq!(books.digests().expect("read").len(), digests(&store).len());
 }

@@ -166,10 +166,14 @@ fn merge(given: BTreeMap<String, Given>) -> Result<Loaded, LoadError> {
     let config = builder
         .build()
         .map_err(|e| wrong("settings", &e.to_string(), &Origin::Default))?;
-    let settings = serde_path_to_error::deserialize(config).map_err(|error| {
+    let settings: Settings = serde_path_to_error::deserialize(config).map_err(|error| {
         let key = error.path().to_string();
         let origin = origins.get(&key).cloned().unwrap_or(Origin::Default);
         wrong(&key, &error.into_inner().to_string(), &origin)
+    })?;
+    settings.check().map_err(|(key, message)| {
+        let origin = origins.get(key).cloned().unwrap_or(Origin::Default);
+        wrong(key, &message, &origin)
     })?;
     Ok(Loaded { settings, origins })
 }
@@ -263,11 +267,20 @@ mod tests {
             ("WEIR_JOURNAL__DURABILITY", "never", "journal.durability"),
             ("WEIR_EDGE__MAX_PER_IP", "many", "edge.max_per_ip"),
             ("WEIR_JOURNAL__MAX_BYTES", "much", "not a size"),
+            ("WEIR_JOURNAL__MAX_BYTES", "1 MiB", "two segments"),
+            ("WEIR_JOURNAL__RETENTION", "0", "at least a day"),
+            ("WEIR_NODE__ID", "4096", "0 to 4095"),
+            ("WEIR_NODE__PUBLIC_URL", "trk.example.com", "https://"),
+            ("WEIR_UNIQUENESS__CAPACITY", "10", "1000 to 64000000"),
+            ("WEIR_STORES__STATE", "mysql://u:secret@h/db", "mysql"),
+            ("WEIR_STORES__CACHE", "memcached://h", "memcached"),
+            ("WEIR_STORES__SEARCH", "nonsense", "not a URL"),
         ];
         for (name, value, expect) in cases {
             let message = with(&[(name, value)]).unwrap_err().to_string();
             assert!(message.contains(expect), "{message}");
             assert!(message.contains(name), "{message}");
+            assert!(!message.contains("secret"), "{message}");
         }
     }
 }

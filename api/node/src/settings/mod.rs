@@ -4,11 +4,13 @@
 //! mandatory. An unknown key is an error that says what was probably meant. `weir config template` prints this
 //! very file of defaults; a test holds it equal to the structs.
 
+mod check;
 mod load;
 mod size;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use weir_engine::catalog::AddressRange;
@@ -25,6 +27,8 @@ pub const TEMPLATE: &str = include_str!("template.toml");
 pub struct Settings {
     /// This process.
     pub node: Node,
+    /// What stands behind the ports.
+    pub stores: Stores,
     /// Where to listen.
     pub listen: Listen,
     /// The log.
@@ -51,6 +55,18 @@ pub struct Node {
     pub data: PathBuf,
     /// The URL that links are given out with; empty = the traffic listener's own.
     pub public_url: String,
+}
+
+/// See [`Settings::stores`]. URLs, which may hold passwords: they are never printed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stores {
+    /// The system of record; empty = the embedded store in the data folder.
+    pub state: String,
+    /// A shared cache; empty = the memory of this process.
+    pub cache: String,
+    /// An index to search in; empty = none.
+    pub search: String,
 }
 
 /// See [`Settings::listen`].
@@ -101,6 +117,17 @@ pub enum Retention {
     Days(u32),
     /// For ever.
     Word(RetentionWord),
+}
+
+impl Retention {
+    /// How old a fact must be to go; `None` = none goes.
+    #[must_use]
+    pub fn age(self) -> Option<Duration> {
+        match self {
+            Self::Days(days) => Some(Duration::from_secs(86_400 * u64::from(days))),
+            Self::Word(RetentionWord::Off) => None,
+        }
+    }
 }
 
 /// The one word that retention knows.

@@ -36,7 +36,7 @@ pub(in crate::admin) struct TenantDraft {
     fallback_url: Option<String>,
     /// Whether it is in use. Default `active`.
     status: Option<Liveness>,
-    /// Fingerprints kept to tell unique clicks. Default 4,000,000.
+    /// Fingerprints kept to tell unique clicks. Default: the installation's setting `uniqueness.capacity`.
     uniqueness_capacity: Option<u32>,
 }
 
@@ -108,8 +108,12 @@ impl TenantsApi {
     async fn make(
         &self,
         operator: Operator,
-        draft: Value,
+        mut draft: Value,
     ) -> Result<(ids::TenantId, NewKey), Problem> {
+        let capacity = &mut draft["uniqueness_capacity"];
+        if capacity.is_null() {
+            *capacity = self.0.uniqueness_capacity.into();
+        }
         let new = NewKey::from_random(self.0.random.bytes());
         let key = with_secret(json!({"name": "first key", "scopes": ["*"]}), &new)?;
         let draft: propose::TenantDraft = propose::parse_draft(draft).map_err(Problem::fields)?;

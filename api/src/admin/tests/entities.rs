@@ -4,7 +4,7 @@ use poem::http::Method;
 use serde_json::{Value, json};
 
 use super::seed;
-use super::world::{Answer, OPERATOR, OURS, World, key_of};
+use super::world::{Answer, OPERATOR, OURS, UNIQUENESS_CAPACITY, World, key_of};
 
 fn ids(answer: &Answer) -> Vec<String> {
     let items = answer.body["items"].as_array().cloned().unwrap_or_default();
@@ -42,6 +42,10 @@ async fn a_tenant_is_made_by_the_operator_with_a_first_key_that_works() {
         seen.body.get("rules"),
         None,
         "how facts are judged is not a setting"
+    );
+    assert_eq!(
+        seen.body["uniqueness_capacity"], UNIQUENESS_CAPACITY,
+        "the installation's setting"
     );
     let affiliate = json!({"name": "Blog", "status": "pending"});
     world

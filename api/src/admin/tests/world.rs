@@ -27,6 +27,8 @@ use crate::admin::{self, Actors, AdminContext, Allowance, Random};
 use crate::api_key::NewKey;
 
 pub const OPERATOR: &str = "weir_operator_for_tests";
+/// Other than the default, so that a test sees where it comes from.
+pub const UNIQUENESS_CAPACITY: u32 = 123_456;
 /// The tenants that every world has.
 pub const OURS: TenantId = TenantId(1);
 pub const THEIRS: TenantId = TenantId(2);
@@ -174,6 +176,7 @@ impl World {
             public_url: "https://track.example".to_owned(),
             agents: None,
             countries: None,
+            uniqueness_capacity: UNIQUENESS_CAPACITY,
             allowance: self.allowance,
             now: Box::new(move || UnixMs(clock.load(Ordering::Relaxed))),
             random: Random::from(move |bytes| {

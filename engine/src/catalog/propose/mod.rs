@@ -39,7 +39,7 @@ pub use self::distribution::{ArmDraft, DistributionDraft};
 pub use self::merge::merge_patch;
 pub use self::money::{Decimal, PayoutDraft, PayoutType, RevenueDraft, RevenueType, RuleDraft};
 pub use self::offer::{GoalDraft, OfferDraft, TermsDraft};
-pub use self::people::{AdvertiserDraft, AffiliateDraft, TenantDraft};
+pub use self::people::{AdvertiserDraft, AffiliateDraft, TenantDraft, UNIQUENESS_CAPACITY};
 pub use self::review::NAME_MAX;
 pub use self::shape::parse_draft;
 

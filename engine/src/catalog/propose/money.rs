@@ -108,7 +108,12 @@ pub(super) fn amount(
         review.error(field, code::REQUIRED, "is required");
         return Micros::ZERO;
     };
-    check_amount(review, field, amount);
+    if amount > Micros::MOST {
+        let message = format!("must be at most {}", Micros::MOST);
+        review.error(field, code::OUT_OF_RANGE, message);
+    } else {
+        check_amount(review, field, amount);
+    }
     amount
 }
 

@@ -11,7 +11,7 @@ use crate::catalog::{
 use crate::money::Currency;
 
 /// Fewest and most fingerprints that a tenant may keep.
-const UNIQUENESS_CAPACITY: std::ops::RangeInclusive<u32> = 1_000..=64_000_000;
+pub const UNIQUENESS_CAPACITY: std::ops::RangeInclusive<u32> = 1_000..=64_000_000;
 /// Most addresses that an advertiser's postbacks may come from.
 const ADDRESSES_MAX: usize = 200;
 

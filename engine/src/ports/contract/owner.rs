@@ -320,14 +320,14 @@ fn conversion(tenant: TenantId, position: Position, sale: Sale) -> Conversion {
         is_test: sale.is_test,
         goal: sale.goal,
         txid: format!("order-{}", position.seq),
-        sale_amount: Some(Micros(sale.payout * 10)),
+        sale_amount: Some(Micros(sale.payout.saturating_mul(10))),
         sale_currency: Some(Currency::EUR),
         payout: Micros(if sale.affiliate.is_some() {
             sale.payout
         } else {
             0
         }),
-        revenue: Micros(sale.payout * 2),
+        revenue: Micros(sale.payout.saturating_mul(2)),
         currency: Currency::USD,
         rule: Rule::Offer {
             offer: sale.offer,

@@ -3,7 +3,7 @@ WITH counted AS (
     SELECT tenant_id, clicked_at / 900000 AS bucket, is_test, campaign, ifnull(flow, 0) AS flow, arm, offer,
         ifnull(affiliate, 0) AS affiliate, ifnull(goal, 0) AS goal, country, device, currency,
         sum(status = 1) AS pending_cv, sum(status = 2) AS approved_cv, sum(status = 3) AS rejected_cv,
-        sum((status <> 3) * payout) AS payout, sum((status <> 3) * revenue) AS revenue
+        sum_micros((status <> 3) * payout) AS payout, sum_micros((status <> 3) * revenue) AS revenue
     FROM conversions GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
 ), reported AS (
     SELECT tenant_id, bucket, is_test, campaign, flow, arm, offer, affiliate, goal, country, device, currency,

@@ -4,8 +4,8 @@ WITH summed AS (
         sum((basis = 2) * pending_cv) - sum((basis = 1) * pending_cv) AS pending_cv,
         sum((basis = 2) * approved_cv) - sum((basis = 1) * approved_cv) AS approved_cv,
         sum((basis = 2) * rejected_cv) - sum((basis = 1) * rejected_cv) AS rejected_cv,
-        sum((basis = 2) * payout) - sum((basis = 1) * payout) AS payout,
-        sum((basis = 2) * revenue) - sum((basis = 1) * revenue) AS revenue
+        sum_micros(((basis = 2) - (basis = 1)) * payout) AS payout,
+        sum_micros(((basis = 2) - (basis = 1)) * revenue) AS revenue
     FROM rollups WHERE basis IN (1, 2) GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 )
 SELECT tenant_id, format(

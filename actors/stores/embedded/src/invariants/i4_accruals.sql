@@ -2,10 +2,10 @@
 -- Statuses: 1 pending, 2 approved, 3 rejected.
 WITH booked AS (
     SELECT tenant_id, conversion_id,
-        sum(((credit_kind = 3) - (debit_kind = 3)) * amount) AS aff_pending,
-        sum(((credit_kind IN (4, 7)) - (debit_kind IN (4, 7))) * amount) AS aff_payable,
-        sum(((debit_kind = 1) - (credit_kind = 1)) * amount) AS adv_pending,
-        sum(((debit_kind = 2) - (credit_kind = 2)) * amount) AS adv_receivable
+        sum_micros(((credit_kind = 3) - (debit_kind = 3)) * amount) AS aff_pending,
+        sum_micros(((credit_kind IN (4, 7)) - (debit_kind IN (4, 7))) * amount) AS aff_payable,
+        sum_micros(((debit_kind = 1) - (credit_kind = 1)) * amount) AS adv_pending,
+        sum_micros(((debit_kind = 2) - (credit_kind = 2)) * amount) AS adv_receivable
     FROM transfers GROUP BY 1, 2
 ), owed AS (
     SELECT tenant_id, conversion_id,

@@ -8,6 +8,7 @@ use weir_engine::ports::StoreError;
 
 use crate::query::all;
 use crate::rows::Fields;
+use crate::sums;
 
 /// Violations shown of each invariant at most; one is enough to look further.
 const SHOWN: u32 = 100;
@@ -90,6 +91,14 @@ const ALL: [Invariant; 12] = [
         include_str!("i10_posting.sql"),
     ),
 ];
+
+/// By how many micros the books are off: entries against balances, debits against credits, reports against the
+/// ledger and against the conversions; 0 when they are right.
+pub fn drift_micros(connection: &Connection) -> Result<i64, StoreError> {
+    let pairs = all(connection, include_str!("drift.sql"), [], sums::difference)?;
+    let drift = pairs.into_iter().fold(0i128, i128::saturating_add);
+    Ok(i64::try_from(drift).unwrap_or(i64::MAX))
+}
 
 /// Everything that does not hold, invariant by invariant.
 pub fn check(connection: &Connection) -> Result<Vec<Violation>, StoreError> {

@@ -8,7 +8,7 @@ use weir_engine::ledger::{Account, AccountKind, Transfer};
 use weir_engine::money::{Currency, Micros};
 use weir_engine::ports::{Balance, StoreError};
 
-use super::Fields;
+use super::{Fields, saturating};
 
 /// What entries add: debits and credits by tenant, account and currency.
 #[derive(Debug, Default)]
@@ -27,10 +27,12 @@ impl Balances {
 
     /// Adds the sums to the stored ones.
     pub fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let mut add = connection.prepare_cached(
+        let mut add = connection.prepare_cached(&format!(
             "INSERT INTO balances (tenant_id, kind, owner, currency, debits, credits) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT DO UPDATE SET debits = debits + excluded.debits, credits = credits + excluded.credits",
-        )?;
+             ON CONFLICT DO UPDATE SET {}, {}",
+            saturating("debits"),
+            saturating("credits")
+        ))?;
         for ((tenant, account, currency), (debits, credits)) in &self.0 {
             add.execute(params![
                 tenant.0,
@@ -55,9 +57,9 @@ pub fn read(row: &Row<'_>) -> Result<Balance, StoreError> {
     let currency = f.currency()?;
     let (debits, credits): (i64, i64) = (f.take()?, f.take()?);
     let amount = if grows_by_debits(account) {
-        debits - credits
+        debits.saturating_sub(credits)
     } else {
-        credits - debits
+        credits.saturating_sub(debits)
     };
     Ok(Balance {
         account,

@@ -26,6 +26,18 @@ pub fn int(value: u64) -> i64 {
     value.cast_signed()
 }
 
+/// An assignment that adds what an upsert brings to `column`. A sum that leaves 64 bits stays at their end, as in
+/// [`weir_engine::rollup::RollupDelta::add`]: SQLite would make it a real number, which the column refuses, and
+/// no commit would ever pass that row again. The invariants then tell of it, for the entries are exact.
+pub fn saturating(column: &str) -> String {
+    let sum = format!("{column} + excluded.{column}");
+    let (greatest, least) = (i64::MAX, "-9223372036854775807 - 1");
+    format!(
+        "{column} = CASE WHEN typeof({sum}) = 'integer' THEN {sum} \
+         WHEN {column} > 0 THEN {greatest} ELSE {least} END"
+    )
+}
+
 /// The columns of a row, taken from left to right.
 pub struct Fields<'r> {
     row: &'r Row<'r>,

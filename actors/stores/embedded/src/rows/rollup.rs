@@ -4,6 +4,8 @@ use rusqlite::{Connection, params_from_iter, types::Value};
 use weir_engine::ids::TenantId;
 use weir_engine::rollup::{RollupDelta, RollupKey};
 
+use super::saturating;
+
 /// The columns of the key, in the order of the primary key.
 pub const KEY_COLUMNS: &[&str] = &[
     "tenant_id",
@@ -42,7 +44,7 @@ fn statement() -> String {
     let columns = [KEY_COLUMNS, RollupDelta::COLUMNS].concat();
     let sums: Vec<_> = RollupDelta::COLUMNS
         .iter()
-        .map(|c| format!("{c} = {c} + excluded.{c}"))
+        .map(|column| saturating(column))
         .collect();
     format!(
         "INSERT INTO rollups ({}) VALUES ({}) ON CONFLICT DO UPDATE SET {}",

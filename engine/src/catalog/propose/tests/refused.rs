@@ -196,6 +196,10 @@ fn wrong_offers_are_refused() {
                 &[("payout.amount", code::OUT_OF_RANGE)],
             ),
             (
+                json!({"payout":{"type":"cpa","amount":"1000000000.000001"}}),
+                &[("payout.amount", code::OUT_OF_RANGE)],
+            ),
+            (
                 json!({"payout":{"type":"cps","amount":"1"}}),
                 &[
                     ("payout.amount", code::NOT_APPLICABLE),

@@ -1,0 +1,202 @@
+//! What a running server does by the clock: segments past retention go, the books are checked.
+//!
+//! Always true: nothing here is waited for by a click, a postback or the fold: the books are read in a snapshot
+//! of their own, segments go that every durable reader has passed. Nothing is given up before the fold has
+//! reached the head of the log, so that a verdict that a crash left unstored is judged again by the same clicks.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use weir_actors::Mesh;
+use weir_embedded::{Embedded, Snapshot};
+use weir_engine::ids::PARTITIONS;
+use weir_engine::ports::{LedgerStore, PartitionState};
+use weir_journal::{Cursors, Journal, Removed};
+
+use crate::settings::Retention;
+
+/// How often the books are checked.
+const CHECK_EVERY: Duration = Duration::from_secs(3600);
+/// How often old segments are looked for.
+const GIVE_UP_EVERY: Duration = Duration::from_secs(600);
+/// Micros that the books are off; 0 while all is well.
+const DRIFT_MICROS: &str = "weir_ledger_drift_micros";
+/// Invariants of ledger and reports that the last check found broken.
+const VIOLATIONS: &str = "weir_books_violations";
+
+/// The work under way.
+pub struct Upkeep(Vec<JoinHandle<()>>);
+
+impl Upkeep {
+    /// Begins when the fold has reached the head of the log.
+    pub fn start(
+        mesh: &Mesh,
+        journal: &Journal,
+        store: &Arc<Embedded>,
+        retention: Retention,
+    ) -> Self {
+        let books = store.path().to_owned();
+        let mut tasks = vec![repeat(mesh.clone(), CHECK_EVERY, move || {
+            check_books(books.clone());
+        })];
+        if let Some(age) = retention.age() {
+            let (journal, store) = (journal.clone(), Arc::clone(store));
+            let runtime = tokio::runtime::Handle::current();
+            tasks.push(repeat(mesh.clone(), GIVE_UP_EVERY, move || {
+                match runtime.block_on(give_up(&journal, store.as_ref(), age)) {
+                    Ok(_) => {}
+                    Err(error) => tracing::warn!(error = &*error, "old segments could not go"),
+                }
+            }));
+        }
+        Self(tasks)
+    }
+
+    /// Begins nothing more; what is under way comes to its end.
+    pub fn stop(&self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// Does `work` on a thread of its own, again and again.
+fn repeat(mesh: Mesh, every: Duration, work: impl Fn() + Send + Sync + 'static) -> JoinHandle<()> {
+    let work = Arc::new(work);
+    tokio::spawn(async move {
+        mesh.at_head().await;
+        loop {
+            let once = Arc::clone(&work);
+            if tokio::task::spawn_blocking(move || once()).await.is_err() {
+                tracing::error!("upkeep panicked; it is tried again later");
+            }
+            tokio::time::sleep(every).await;
+        }
+    })
+}
+
+/// Checks the books in a snapshot and says what it found: on the metrics, and each violation in the log.
+fn check_books(path: PathBuf) {
+    let looked = Snapshot::open(&path)
+        .map_err(anyhow::Error::from)
+        .and_then(|books| Ok((books.drift_micros()?, books.violations()?)));
+    match looked {
+        Ok((drift, violations)) => {
+            metrics::gauge!(DRIFT_MICROS).set(drift as f64);
+            metrics::gauge!(VIOLATIONS).set(violations.len() as f64);
+            for found in violations {
+                let (invariant, says, what) = (found.invariant, found.says, &found.what);
+                tracing::error!(tenant = %found.tenant, invariant, says, what, "the books do not hold");
+            }
+        }
+        Err(error) => tracing::warn!(%error, "the books could not be checked"),
+    }
+}
+
+/// Removes segments that are older than `age` and that every durable reader has passed.
+async fn give_up(
+    journal: &Journal,
+    store: &dyn LedgerStore,
+    age: Duration,
+) -> Result<Removed, Box<dyn std::error::Error + Send + Sync>> {
+    let passed = passed(&store.offsets().await?);
+    Ok(journal.remove_before(passed, age)?)
+}
+
+/// What nobody reads again: the next start refolds from the last checkpoints on.
+fn passed(partitions: &[PartitionState]) -> Cursors {
+    let mut cursors = [0; PARTITIONS as usize];
+    for partition in partitions {
+        let read_again = partition.refold_from.min(partition.next_offset);
+        cursors[usize::from(partition.partition)] = read_again;
+    }
+    Cursors(cursors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weir_engine::ids::{TenantId, UnixMs, partition_of};
+    use weir_engine::ports::{Advance, Append, Commit};
+    use weir_engine::record::Record;
+
+    const TENANT: TenantId = TenantId(1);
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    /// A journal of three segments whose facts are from 2024, and a store that knows none of them.
+    async fn old_facts(folder: &std::path::Path) -> (Journal, Embedded) {
+        let options = weir_journal::Options {
+            segment_bytes: 32 << 10,
+            ..weir_journal::Options::default()
+        };
+        let journal = Journal::open(folder, &options).unwrap();
+        let record = Record {
+            tenant: TENANT,
+            at: UnixMs(weir_engine::click_id::EPOCH_MS),
+            kind: 200,
+            version: 1,
+            click_id: None,
+            open: &[7; 900],
+            private_key: 0,
+            private: &[],
+            texts: ["", ""],
+        };
+        for _ in 0..2 {
+            for _ in 0..3 {
+                journal.shared_lane().append(&record).await.unwrap();
+            }
+            journal.turn().unwrap();
+        }
+        while weir_journal::info(folder).unwrap().sealed < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        (journal, Embedded::open(folder.join("state.db")).unwrap())
+    }
+
+    async fn store_has(store: &Embedded, to: u64, refold_from: u64) {
+        let partition = partition_of(TENANT);
+        let claimed = store.claim(&[partition]).await.unwrap()[0];
+        let advance = Advance {
+            partition,
+            from: claimed.next_offset,
+            to,
+            epoch: claimed.epoch,
+            refold_from: Some(refold_from),
+        };
+        let commit = Commit {
+            advances: vec![advance],
+            ..Commit::default()
+        };
+        assert!(store.commit(commit).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn old_segments_go_when_the_store_has_them_and_no_start_reads_them_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (journal, store) = old_facts(folder.path()).await;
+        let gone = async |age| give_up(&journal, &store, age).await.unwrap().segments;
+        assert_eq!(gone(DAY).await, 0, "the store has nothing");
+        store_has(&store, 6, 2).await;
+        assert_eq!(gone(DAY).await, 0, "the next start refolds from the first");
+        store_has(&store, 6, 4).await;
+        assert_eq!(gone(DAY * 36_500).await, 0, "too young");
+        assert_eq!(gone(DAY).await, 1, "the second is refolded in part");
+        store_has(&store, 6, 6).await;
+        assert_eq!(gone(DAY).await, 1);
+        assert_eq!(journal.start().total(), 6);
+        journal.close().unwrap();
+        let options = weir_journal::Options {
+            must_reach: passed(&store.offsets().await.unwrap()),
+            ..weir_journal::Options::default()
+        };
+        let again = Journal::open(folder.path(), &options).unwrap();
+        assert!(again.read_from(options.must_reach).is_ok());
+    }
+
+    #[test]
+    fn retention_is_off_or_days() {
+        use crate::settings::RetentionWord;
+        assert_eq!(Retention::Word(RetentionWord::Off).age(), None);
+        assert_eq!(Retention::Days(2).age(), Some(DAY * 2));
+    }
+}
