@@ -91,8 +91,10 @@ impl LedgerStore for Embedded {
     ) -> PortFuture<'_, Result<Option<Checkpoint>, StoreError>> {
         let query = checkpoint::query(actor);
         Box::pin(async move {
-            let read = |fields: weir_sql::Fields<'_>| checkpoint::read(actor, fields);
-            self.readers.read(|c| first(c, "checkpoints", &query, read))
+            let parts = self
+                .readers
+                .read(|c| all(c, "checkpoints", &query, checkpoint::read))?;
+            checkpoint::join(actor, parts)
         })
     }
 

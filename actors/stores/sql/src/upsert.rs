@@ -44,6 +44,11 @@ pub fn upserts(commit: &Commit) -> Vec<Upsert<'_>> {
         .iter()
         .filter_map(unique_block::row)
         .collect();
+    let parts: Vec<Row> = commit
+        .checkpoints
+        .iter()
+        .flat_map(checkpoint::rows)
+        .collect();
     let rollup_columns = [rollup::KEY, &RollupDelta::COLUMNS.join(", ")].join(", ");
     let all: [Upsert<'_>; 10] = [
         of(
@@ -114,9 +119,9 @@ pub fn upserts(commit: &Commit) -> Vec<Upsert<'_>> {
         of(
             "checkpoints",
             checkpoint::COLUMNS,
-            3,
+            4,
             Replace,
-            commit.checkpoints.iter().map(checkpoint::row),
+            parts.into_iter(),
         ),
     ];
     all.into_iter().filter(|u| u.rows.len() > 0).collect()
