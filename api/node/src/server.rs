@@ -109,7 +109,11 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
         catalog: Arc::clone(&store) as _,
         clock: Clock::system(),
     };
-    let mesh = Mesh::start(ports, Options::default())
+    let options = Options {
+        shared_hosts: host_of(&settings.node.public_url).into_iter().collect(),
+        ..Options::default()
+    };
+    let mesh = Mesh::start(ports, options)
         .await
         .map_err(|e| anyhow::anyhow!("actors: {e}"))?;
     let listeners = edge::bind(traffic_address(settings), edge_threads(settings))?;
@@ -219,6 +223,17 @@ fn edge_options(settings: &Settings, journal: &Journal, public_url: String) -> E
     }
 }
 
+/// The host of a URL, without its port.
+fn host_of(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    let host = rest.split(['/', '?', '#']).next()?;
+    let host = match host.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => host,
+    };
+    (!host.is_empty()).then(|| host.to_ascii_lowercase())
+}
+
 /// An address as somebody on this machine would open it.
 fn shown(address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
@@ -286,5 +301,22 @@ pub fn stop(runtime: &tokio::runtime::Runtime, server: Server, settings: &Settin
     }
     if server.journal.close().is_err() {
         tracing::error!("the journal had stopped before");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shared_host_is_the_one_of_the_public_url() {
+        let cases = [
+            ("https://Trk.Example.com/", Some("trk.example.com")),
+            ("http://trk.example.com:8080", Some("trk.example.com")),
+            ("", None),
+        ];
+        for (url, expect) in cases {
+            assert_eq!(host_of(url).as_deref(), expect, "{url}");
+        }
     }
 }
