@@ -321,6 +321,7 @@ fn every_metric_is_explained_and_every_explained_one_is_there() {
     let mut there = BTreeSet::new();
     for folder in [
         "api/src",
+        "api/node/src",
         "actors/src",
         "actors/journal/src",
         "actors/stores/embedded/src",
@@ -332,7 +333,7 @@ fn every_metric_is_explained_and_every_explained_one_is_there() {
             let source = read(&file);
             let source = source.split("#[cfg(test)]").next().unwrap_or_default();
             let lines = source.lines().filter(|line| {
-                let is_name = line.contains("pub const") || line.contains("pub(crate) const");
+                let is_name = line.contains("const ");
                 is_name
                     || ["counter!(", "gauge!(", "histogram!("]
                         .iter()
