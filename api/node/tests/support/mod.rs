@@ -2,6 +2,9 @@
 
 #![allow(dead_code, clippy::zombie_processes)]
 
+pub mod catalog;
+pub mod metrics;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -199,8 +202,10 @@ impl Client {
             request += &format!("{name}: {value}\r\n");
         }
         request += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
-        stream.get_mut().write_all(request.as_bytes())?;
-        let answer = read_answer(stream, method == "HEAD")?;
+        // A server that has had enough answers and closes before it was told everything.
+        let written = stream.get_mut().write_all(request.as_bytes());
+        let answer =
+            read_answer(stream, method == "HEAD").map_err(|e| written.err().unwrap_or(e))?;
         if answer
             .header("connection")
             .is_some_and(|c| c.eq_ignore_ascii_case("close"))
