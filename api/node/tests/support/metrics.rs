@@ -50,6 +50,22 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// Waits until something is `expect`; fails after two minutes, saying what it is instead.
+pub fn until_is<T: PartialEq + std::fmt::Debug>(what: &str, expect: &T, mut is: impl FnMut() -> T) {
+    let end = Instant::now() + Duration::from_secs(120);
+    loop {
+        let last = is();
+        if last == *expect {
+            return;
+        }
+        assert!(
+            Instant::now() < end,
+            "{what}: {last:?} instead of {expect:?}"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// Waits until the fold has read every fact that is in the log; it is stored within a second of that.
 pub fn until_folded(server: &Server) {
     until("nothing lags", || {

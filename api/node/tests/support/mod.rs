@@ -3,6 +3,7 @@
 #![allow(dead_code, clippy::zombie_processes)]
 
 pub mod catalog;
+pub mod load;
 pub mod metrics;
 
 use std::io::{BufRead, BufReader, Read, Write};
