@@ -40,6 +40,15 @@ impl Drop for Stall {
     }
 }
 
+/// Stops the clicks, also when what came meanwhile fails.
+struct Stops<'a>(&'a AtomicBool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// A phase of steady clicks on every connection, as long as `meanwhile` lasts.
 fn phase(base: &str, path: &str, meanwhile: impl FnOnce() + Send) -> Clicked {
     let stop = AtomicBool::new(false);
@@ -49,8 +58,10 @@ fn phase(base: &str, path: &str, meanwhile: impl FnOnce() + Send) -> Clicked {
                 click_steadily(client, path, EVERY, &stop)
             })
         });
-        meanwhile();
-        stop.store(true, Ordering::Relaxed);
+        {
+            let _stops = Stops(&stop);
+            meanwhile();
+        }
         let mut all = Clicked::default();
         for one in clicking.join().unwrap() {
             all.took.extend(one.took);

@@ -1,6 +1,7 @@
 //! The admin API as a tenant uses it: a catalog made over HTTP, with the real ids of what was made.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -11,15 +12,20 @@ pub const PERSON: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/
 
 /// A tenant's key to the admin API of a running server.
 pub struct Admin {
+    base: String,
     client: Client,
+    asked: Instant,
     bearer: String,
 }
 
 impl Admin {
     /// With a key that is there already.
     pub fn with_key(server: &Server, key: &str) -> Self {
+        let base = server.url("/admin");
         Self {
-            client: Client::new(&server.url("/admin")),
+            client: Client::new(&base),
+            asked: Instant::now(),
+            base,
             bearer: format!("Bearer {key}"),
         }
     }
@@ -37,6 +43,11 @@ impl Admin {
             ("Content-Type", "application/json"),
         ];
         let body = body.map(Value::to_string).unwrap_or_default();
+        // A connection that was idle for long is about to be closed by the server.
+        if self.asked.elapsed() > Duration::from_secs(5) {
+            self.client = Client::new(&self.base);
+        }
+        self.asked = Instant::now();
         self.client
             .send(method, path, &headers, &body)
             .unwrap_or_else(|e| panic!("{method} {path}: {e}"))
