@@ -104,14 +104,24 @@ impl Server {
 
     /// SIGTERM, and waits for the end.
     pub fn terminate(&mut self) {
+        self.ask_to_end();
+        let status = self.ended();
+        assert!(status.success(), "ended with {status}");
+    }
+
+    /// SIGTERM.
+    pub fn ask_to_end(&self) {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill")
             .args(["-TERM", &pid])
             .status()
             .expect("kill runs");
         assert!(sent.success());
-        let status = self.child.wait().expect("ended");
-        assert!(status.success(), "ended with {status}");
+    }
+
+    /// Waits for the end.
+    pub fn ended(&mut self) -> std::process::ExitStatus {
+        self.child.wait().expect("ended")
     }
 }
 
