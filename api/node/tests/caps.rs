@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use support::catalog::{Admin, Link, click, click_id_of, new_tenant, text};
 use support::load::together;
 use support::metrics::{until, until_is};
-use support::{Client, Server, export, weir};
+use support::{Client, Server, books_agree, export};
 
 const FALLBACK: &str = "https://fallback.example/";
 const SENDERS: usize = 16;
@@ -62,20 +62,6 @@ impl Lab {
     }
 }
 
-/// The books agree with the log, and with themselves.
-fn check_books(data: &Path) {
-    for command in [
-        &["replay", "--check"][..],
-        &["verify"],
-        &["journal", "verify"],
-    ] {
-        let output = weir(data, command);
-        let said = String::from_utf8_lossy(&output.stdout).into_owned()
-            + &String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{command:?}: {said}");
-    }
-}
-
 fn cap(metric: &str, limit: usize) -> Value {
     // For ever: a test must not stumble over midnight.
     json!({"caps": [{"metric": metric, "period": "total", "limit": limit}], "fallback_url": FALLBACK})
@@ -103,6 +89,44 @@ fn send_all(base: &str, clicks: &[Vec<String>], token: &str, told: &Told, answer
             }
         }
     });
+}
+
+/// The conversions that were accepted; all others were over the cap.
+fn accepted_of(told: &BTreeMap<String, Value>) -> BTreeSet<String> {
+    let mut accepted = BTreeSet::new();
+    for (txid, verdict) in told {
+        let is_over = verdict["reason"] == "over_cap";
+        match verdict["outcome"].as_str().unwrap() {
+            // A duplicate is the answer to whoever was accepted and not told of it.
+            "applied" | "duplicate" => {
+                assert_eq!(verdict["status"], "approved", "{txid} {verdict}");
+                accepted.insert(text(verdict, "conversion_id"));
+            }
+            "rejected" => assert!(
+                is_over && verdict["status"] == "rejected",
+                "{txid} {verdict}"
+            ),
+            other => panic!("{other}: {txid} {verdict}"),
+        }
+    }
+    accepted
+}
+
+/// Reports and balances have seven conversions, over both campaigns together.
+fn money_agrees(admin: &mut Admin, affiliate: &str, advertiser: &str) {
+    let count = json!(CONVERSIONS);
+    let expect = [count.clone(), count, json!("70.00"), json!("105.00")];
+    until_is("the report has the conversions", &expect, || {
+        admin.totals(&["cv", "approved_cv", "payout", "revenue"])
+    });
+    let by_campaign = admin.report(&["campaign"], &["cv"]);
+    let rows = by_campaign["rows"].as_array().unwrap();
+    let sum: u64 = rows.iter().map(|r| r["cv"].as_u64().unwrap()).sum();
+    assert_eq!(sum, CONVERSIONS as u64, "{by_campaign}");
+    let owed = admin.get(&format!("/v1/affiliates/{affiliate}/balance"));
+    let due = admin.get(&format!("/v1/advertisers/{advertiser}/balance"));
+    assert_eq!(owed["balances"][0]["payable"], "70.00", "{owed}");
+    assert_eq!(due["balances"][0]["receivable"], "105.00", "{due}");
 }
 
 #[test]
@@ -133,22 +157,7 @@ fn a_cap_of_seven_conversions_under_two_campaigns_and_sixteen_senders_takes_exac
     let told = told.into_inner().unwrap();
     assert_eq!(told.len(), SENDERS * EACH, "everybody got a verdict");
 
-    let mut accepted = BTreeSet::new();
-    for (txid, verdict) in &told {
-        let is_over = verdict["reason"] == "over_cap";
-        match verdict["outcome"].as_str().unwrap() {
-            // A duplicate is the answer to whoever was accepted and not told of it.
-            "applied" | "duplicate" => {
-                assert_eq!(verdict["status"], "approved", "{txid} {verdict}");
-                accepted.insert(text(verdict, "conversion_id"));
-            }
-            "rejected" => assert!(
-                is_over && verdict["status"] == "rejected",
-                "{txid} {verdict}"
-            ),
-            other => panic!("{other}: {txid} {verdict}"),
-        }
-    }
+    let accepted = accepted_of(&told);
     assert_eq!(accepted.len(), CONVERSIONS);
     let late = click(&mut Client::new(&lab.traffic()), &path(0));
     assert_eq!(
@@ -157,27 +166,7 @@ fn a_cap_of_seven_conversions_under_two_campaigns_and_sixteen_senders_takes_exac
         "later clicks go where the offer says"
     );
 
-    let mut admin = lab.admin();
-    let metrics = ["cv", "approved_cv", "payout", "revenue"];
-    let expect = [
-        json!(CONVERSIONS),
-        json!(CONVERSIONS),
-        json!("70.00"),
-        json!("105.00"),
-    ];
-    until_is("the report has the conversions", &expect, || {
-        let report = admin.report(&[], &metrics);
-        metrics.map(|m| report["totals"][0][m].clone())
-    });
-    let by_campaign = admin.report(&["campaign"], &["cv"]);
-    let rows = by_campaign["rows"].as_array().unwrap();
-    let sum: u64 = rows.iter().map(|r| r["cv"].as_u64().unwrap()).sum();
-    assert_eq!(sum, CONVERSIONS as u64, "{by_campaign}");
-    let owed = admin.get(&format!("/v1/affiliates/{affiliate}/balance"));
-    let due = admin.get(&format!("/v1/advertisers/{}/balance", shop.id));
-    assert_eq!(owed["balances"][0]["payable"], "70.00", "{owed}");
-    assert_eq!(due["balances"][0]["receivable"], "105.00", "{due}");
-
+    money_agrees(&mut lab.admin(), &affiliate, &shop.id);
     lab.server.terminate();
     let facts = export(&lab.data());
     let applied = facts
@@ -185,7 +174,7 @@ fn a_cap_of_seven_conversions_under_two_campaigns_and_sixteen_senders_takes_exac
         .filter(|f| f["kind"] == "conversion_judged" && f["outcome"] == "applied");
     let applied: BTreeSet<String> = applied.map(|f| text(f, "conversion_id")).collect();
     assert_eq!(applied, accepted, "the log has the same seven");
-    check_books(&lab.data());
+    books_agree(&lab.data());
 }
 
 /// What one of the connections saw: clicks that were sent to the shop, and to the fallback.
@@ -210,6 +199,45 @@ fn click_many(client: &mut Client, link: &Link, tag: &str, count: usize) -> (usi
     (sent, fell_back)
 }
 
+fn sum(seen: Vec<(usize, usize)>) -> (usize, usize) {
+    seen.into_iter().fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
+}
+
+/// Clicks on 64 connections; in the midst of it the server is killed. Gives what was answered.
+fn click_until_killed(lab: &mut Lab, link: &Link) -> (usize, usize) {
+    let base = lab.traffic();
+    let answered = AtomicU64::new(0);
+    let one_connection = |client: &mut Client| {
+        let mut all = (0, 0);
+        loop {
+            let (sent, fell_back) = click_many(client, link, "killed", 1);
+            if sent + fell_back == 0 {
+                return all;
+            }
+            answered.fetch_add(1, Ordering::Relaxed);
+            all = (all.0 + sent, all.1 + fell_back);
+        }
+    };
+    std::thread::scope(|scope| {
+        let clicking = scope.spawn(|| together(&base, 64, |_, client| one_connection(client)));
+        until("some of the cap is used", || {
+            answered.load(Ordering::Relaxed) >= 300
+        });
+        lab.server.kill();
+        sum(clicking.join().unwrap())
+    })
+}
+
+fn log_has_a_thousand(data: &Path, tag: &str) {
+    let facts = export(data);
+    let is_it = |f: &&Value| f["kind"] == "clicked" && f["sub"]["1"] == tag;
+    let of_tag = facts.iter().filter(is_it);
+    let (sent, others): (Vec<_>, Vec<_>) = of_tag.partition(|f| f["outcome"] == "redirected");
+    assert_eq!(sent.len(), CLICKS, "{tag}");
+    let is_at_cap = |f: &&Value| f["outcome"] == "fallback" && f["reason"] == "cap";
+    assert!(!others.is_empty() && others.iter().all(is_at_cap), "{tag}");
+}
+
 #[test]
 fn a_click_cap_of_a_thousand_under_64_connections_sends_exactly_a_thousand_also_across_a_kill() {
     let mut lab = Lab::new();
@@ -220,36 +248,12 @@ fn a_click_cap_of_a_thousand_under_64_connections_sends_exactly_a_thousand_also_
         admin.campaign(&[&offer.id], json!({}))
     };
     let (quiet, killed) = (link(), link());
-    let sum =
-        |seen: Vec<(usize, usize)>| seen.into_iter().fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
     let seen = together(&lab.traffic(), 64, |_, client| {
         click_many(client, &quiet, "quiet", 20)
     });
     assert_eq!(sum(seen), (CLICKS, 64 * 20 - CLICKS), "without a kill");
 
-    let base = lab.traffic();
-    let before = AtomicU64::new(0);
-    let acknowledged = std::thread::scope(|scope| {
-        let clicking = scope.spawn(|| {
-            let seen = together(&base, 64, |_, client| {
-                let mut sum = (0, 0);
-                loop {
-                    let (sent, fell_back) = click_many(client, &killed, "killed", 1);
-                    if sent + fell_back == 0 {
-                        return sum;
-                    }
-                    before.fetch_add(1, Ordering::Relaxed);
-                    sum = (sum.0 + sent, sum.1 + fell_back);
-                }
-            });
-            sum(seen)
-        });
-        until("some of the cap is used", || {
-            before.load(Ordering::Relaxed) >= 300
-        });
-        lab.server.kill();
-        clicking.join().unwrap()
-    });
+    let acknowledged = click_until_killed(&mut lab, &killed);
     lab.start_again();
     let seen = sum(together(&lab.traffic(), 64, |_, client| {
         click_many(client, &killed, "killed", 20)
@@ -269,15 +273,8 @@ fn a_click_cap_of_a_thousand_under_64_connections_sends_exactly_a_thousand_also_
         full == 2
     });
     lab.server.terminate();
-    let facts = export(&lab.data());
     for tag in ["quiet", "killed"] {
-        let of_tag = facts
-            .iter()
-            .filter(|f| f["kind"] == "clicked" && f["sub"]["1"] == tag);
-        let (sent, others): (Vec<_>, Vec<_>) = of_tag.partition(|f| f["outcome"] == "redirected");
-        assert_eq!(sent.len(), CLICKS, "{tag}");
-        let is_at_cap = |f: &&Value| f["outcome"] == "fallback" && f["reason"] == "cap";
-        assert!(!others.is_empty() && others.iter().all(is_at_cap), "{tag}");
+        log_has_a_thousand(&lab.data(), tag);
     }
-    check_books(&lab.data());
+    books_agree(&lab.data());
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use support::catalog::{Admin, text};
 use support::load::{Clicked, click_steadily, together};
 use support::metrics::{Metrics, until, until_folded, until_is};
-use support::{Client, Server, export, path_of, weir};
+use support::{Client, Server, books_agree, export, path_of};
 
 const CONNECTIONS: usize = 8;
 /// A click of each connection comes no sooner than so after the one before.
@@ -128,7 +128,7 @@ fn the_store_stops_for_half_a_minute_and_no_click_fails_or_slows() {
     let base = server.url("/traffic");
     let wait = |time: Duration| move || std::thread::sleep(time);
 
-    let mut quiet = phase(&base, &path, wait(QUIET));
+    let quiet = phase(&base, &path, wait(QUIET));
     until_folded(&server);
     let answers = Answers::default();
     let convert = |ids: &[String], name: &str| {
@@ -151,42 +151,20 @@ fn the_store_stops_for_half_a_minute_and_no_click_fails_or_slows() {
                 "reports answer with what is stored: {report}"
             );
         });
-        assert_eq!(
-            Metrics::of(&server).get("weir_store_commit_seconds_count{store=\"embedded\"}") > 0.0,
-            true
-        );
         drop(stall);
         stalled
     };
     let again = phase(&base, &path, wait(QUIET));
-    println!(
-        "quiet {:?} {:?}, stalled {:?} {:?}, again {:?} {:?}",
-        quiet.quantile(0.5),
-        quiet.quantile(0.99),
-        stalled.quantile(0.5),
-        stalled.quantile(0.99),
-        again.quantile(0.5),
-        again.quantile(0.99),
-    );
     let retries = "weir_store_commit_retries_total";
     assert!(
         Metrics::of(&server).grown(&before, retries) > 0.0,
         "the store was stopped indeed"
     );
-    quiet.took.extend(&again.took);
-    // The machine is shared: only a click that waits for the store is slower by so much, by seconds.
-    for share in [0.5, 0.99] {
-        let (normal, meanwhile) = (quiet.quantile(share), stalled.quantile(share));
-        assert!(
-            meanwhile <= normal * 10 + Duration::from_millis(20),
-            "{share}: {meanwhile:?} for {normal:?}"
-        );
-    }
+    not_slower(&quiet, &stalled, &again);
 
     let clicks = quiet.ids.len() + stalled.ids.len() + again.ids.len();
     let conversions = 80;
     settle(&base, &answers, conversions);
-    let metrics = ["gross_click", "cv", "payout", "revenue"];
     let expect = [
         json!(clicks),
         json!(conversions),
@@ -194,14 +172,32 @@ fn the_store_stops_for_half_a_minute_and_no_click_fails_or_slows() {
         json!("1200.00"),
     ];
     until_is("the report has every click and conversion", &expect, || {
-        let report = admin.report(&[], &metrics);
-        metrics.map(|m| report["totals"][0][m].clone())
+        admin.totals(&["gross_click", "cv", "payout", "revenue"])
     });
     until_folded(&server);
     let owed = admin.get(&format!("/v1/affiliates/{affiliate}/balance"));
     assert_eq!(owed["balances"][0]["payable"], "800.00", "{owed}");
     server.terminate();
     compare(&data, [quiet.ids, stalled.ids, again.ids].concat());
+}
+
+fn not_slower(quiet: &Clicked, stalled: &Clicked, again: &Clicked) {
+    for (name, phase) in [("quiet", quiet), ("stalled", stalled), ("again", again)] {
+        let (median, p99) = (phase.quantile(0.5), phase.quantile(0.99));
+        println!(
+            "{name}: {} clicks, median {median:?}, p99 {p99:?}",
+            phase.ids.len()
+        );
+    }
+    // The machine is shared: only a click that waits for the store is slower by so much, by seconds.
+    for share in [0.5, 0.99] {
+        let normal = quiet.quantile(share).max(again.quantile(share));
+        let meanwhile = stalled.quantile(share);
+        assert!(
+            meanwhile <= normal * 10 + Duration::from_millis(20),
+            "{share}: {meanwhile:?} for {normal:?}"
+        );
+    }
 }
 
 /// Every postback that got 202 has its verdict behind its status URL.
@@ -242,12 +238,5 @@ fn compare(data: &Path, mut answered: Vec<String>) {
         recorded.len(),
         answered.len()
     );
-    for command in [&["replay", "--check"][..], &["verify"]] {
-        let output = weir(data, command);
-        assert!(
-            output.status.success(),
-            "{command:?}: {}",
-            String::from_utf8_lossy(&output.stdout)
-        );
-    }
+    books_agree(data);
 }

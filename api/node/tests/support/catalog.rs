@@ -134,6 +134,12 @@ impl Admin {
         }
     }
 
+    /// These metrics over everything in the last days and the next, in one currency; null before there is anything.
+    pub fn totals<const N: usize>(&mut self, metrics: &[&str; N]) -> [Value; N] {
+        let report = self.report(&[], metrics);
+        metrics.map(|m| report["totals"][0][m].clone())
+    }
+
     /// A report of everything in the last days and the next, by `group_by`.
     pub fn report(&mut self, group_by: &[&str], metrics: &[&str]) -> Value {
         let today = around_today();

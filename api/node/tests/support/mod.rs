@@ -30,6 +30,20 @@ pub fn weir(data: &Path, arguments: &[&str]) -> Output {
         .expect("the binary runs")
 }
 
+/// Log and books agree with each other and with themselves.
+pub fn books_agree(data: &Path) {
+    for command in [
+        &["journal", "verify"][..],
+        &["replay", "--check"],
+        &["verify"],
+    ] {
+        let output = weir(data, command);
+        let said = String::from_utf8_lossy(&output.stdout);
+        let why = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{command:?}: {said}{why}");
+    }
+}
+
 /// A server that is running; killed when dropped.
 pub struct Server {
     child: Child,
