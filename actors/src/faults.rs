@@ -20,6 +20,13 @@ impl Faults {
         }
     }
 
+    /// Whether strikes of `kind` are still to come.
+    #[must_use]
+    pub fn is_planned(&self, kind: &str) -> bool {
+        self.of(kind)
+            .is_some_and(|planned| planned.load(Ordering::Acquire) > 0)
+    }
+
     /// Panics if a strike is planned for `kind`.
     pub(crate) fn strike(&self, kind: &'static str) {
         let Some(planned) = self.of(kind) else {

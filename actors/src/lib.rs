@@ -14,6 +14,7 @@ mod campaign;
 mod faults;
 mod fold;
 mod generation;
+mod hosts;
 mod mesh;
 mod ports;
 mod projection;

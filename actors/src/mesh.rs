@@ -38,6 +38,8 @@ pub struct Options {
     pub asks: usize,
     /// How long a question or change may take.
     pub patience: Duration,
+    /// Hosts that links of all tenants live on: no tenant's domain.
+    pub shared_hosts: Vec<String>,
 }
 
 impl Default for Options {
@@ -48,6 +50,7 @@ impl Default for Options {
             verdicts_waiting: 65_536,
             asks: 1_024,
             patience: Duration::from_secs(10),
+            shared_hosts: Vec::new(),
         }
     }
 }
@@ -104,8 +107,10 @@ impl Mesh {
     /// # Errors
     /// The first run could not start (the store cannot be read).
     pub async fn start(ports: Ports, options: Options) -> Result<Self, ActorProcessingErr> {
+        let routes = Routes::new();
+        routes.hosts.keep(&options.shared_hosts);
         let shared = Arc::new(Shared {
-            routes: Routes::new(),
+            routes,
             verdicts: Verdicts::new(options.verdicts_waiting),
             progress: Progress::new([0; weir_engine::ids::PARTITIONS as usize]),
             directory: Directory::new(),

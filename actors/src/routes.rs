@@ -3,16 +3,18 @@
 //! Tenant actors publish here; nobody else writes. Always true: a reader never waits for an actor; what is
 //! published stays until something newer is; a link stays for ever, so that an old one leads to a fallback.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use weir_engine::caps::Gates;
-use weir_engine::catalog::{Catalog, Liveness};
+use weir_engine::catalog::{Campaign, Catalog, EntityKey, EntityKind, Liveness, Versioned};
 use weir_engine::ids::TenantId;
 use weir_engine::judge::TenantState;
 use weir_engine::routing::{CampaignSnapshot, TenantSnapshot};
+
+use crate::hosts::Hosts;
 
 /// A tenant as it is published.
 #[derive(Debug)]
@@ -51,6 +53,7 @@ pub struct Routes {
     shared: Links,
     by_host: DashMap<Box<str>, Arc<Links>>,
     tenants: DashMap<TenantId, Arc<PublishedTenant>>,
+    pub(crate) hosts: Hosts,
     keys: DashMap<Box<str>, PublishedKey>,
 }
 
@@ -114,13 +117,16 @@ impl Routes {
                 snapshot: ArcSwap::from_pointee(snapshot),
             })
         });
+        for domain in catalog.domains.values() {
+            self.hosts.claim(&domain.body.host, tenant);
+        }
         let mut routes = TenantRoutes {
             routes: Arc::clone(self),
             published: Arc::clone(&published),
             versions: BTreeMap::new(),
         };
         drop(published);
-        routes.publish(catalog);
+        routes.publish_all(catalog);
         routes
     }
 }
@@ -135,63 +141,96 @@ pub(crate) struct TenantRoutes {
 }
 
 impl TenantRoutes {
-    /// Publishes a tenant's configuration; what did not change is kept.
-    pub(crate) fn publish(&mut self, catalog: &Catalog) {
+    /// Publishes everything that a tenant has configured.
+    fn publish_all(&mut self, catalog: &Catalog) {
+        let keys = catalog.api_keys.keys();
+        let keys = keys.map(|number| EntityKey::one(EntityKind::ApiKey, *number));
+        let tenant = EntityKey::one(EntityKind::Tenant, 0);
+        self.publish(catalog, &keys.chain([tenant]).collect());
+    }
+
+    /// Publishes a tenant's configuration after changes of `changed`; what did not change is kept.
+    pub(crate) fn publish(&mut self, catalog: &Catalog, changed: &BTreeSet<EntityKey>) {
         let before = self.published.snapshot.load_full();
         let catalog = Arc::new(catalog.clone());
         let gates = Arc::clone(&before.gates);
         let id = self.published.id;
         let next = TenantSnapshot::compile(id, Arc::clone(&catalog), gates, Some(&before));
         self.published.snapshot.store(Arc::new(next));
-        self.publish_campaigns(&catalog);
-        for (&number, key) in &catalog.api_keys {
-            let sha256 = key.body.sha256.as_str();
-            if key.body.status == Liveness::Archived {
-                self.routes.keys.remove(sha256);
-                continue;
+        let of = |kind| changed.iter().filter(move |key| key.kind == kind);
+        if of(EntityKind::Tenant).next().is_some() {
+            for (&number, campaign) in &catalog.campaigns {
+                self.publish_campaign(&catalog, number, campaign);
             }
-            let published = PublishedKey {
-                tenant: id,
-                number,
-                scopes: key.body.scopes.as_slice().into(),
-            };
-            self.routes.keys.insert(sha256.into(), published);
+        }
+        for key in of(EntityKind::Campaign) {
+            if let Some(campaign) = catalog.campaigns.get(&key.number) {
+                self.publish_campaign(&catalog, key.number, campaign);
+            }
+        }
+        for key in of(EntityKind::ApiKey) {
+            self.publish_key(&catalog, key.number);
         }
     }
 
-    fn publish_campaigns(&mut self, catalog: &Catalog) {
+    fn publish_key(&self, catalog: &Catalog, number: u32) {
+        let Some(key) = catalog.api_keys.get(&number) else {
+            return;
+        };
+        let sha256 = key.body.sha256.as_str();
+        if key.body.status == Liveness::Archived {
+            self.routes.keys.remove(sha256);
+            return;
+        }
+        let published = PublishedKey {
+            tenant: self.published.id,
+            number,
+            scopes: key.body.scopes.as_slice().into(),
+        };
+        self.routes.keys.insert(sha256.into(), published);
+    }
+
+    fn publish_campaign(&mut self, catalog: &Catalog, number: u32, campaign: &Versioned<Campaign>) {
         let of_tenant = catalog.tenant.as_ref().map_or(0, |t| t.version);
-        for (&number, campaign) in &catalog.campaigns {
-            let versions = [campaign.version, of_tenant];
-            if self.versions.insert(number, versions) == Some(versions) {
-                continue;
-            }
-            let Some(snapshot) = CampaignSnapshot::compile(self.published.id, catalog, number)
-            else {
-                continue;
-            };
-            let links = match campaign.body.domain_id {
-                None => None,
-                Some(domain) => match catalog.domains.get(&domain.number()) {
+        let versions = [campaign.version, of_tenant];
+        if self.versions.insert(number, versions) == Some(versions) {
+            return;
+        }
+        let id = self.published.id;
+        let Some(snapshot) = CampaignSnapshot::compile(id, catalog, number) else {
+            return;
+        };
+        let links = match campaign.body.domain_id {
+            None => None,
+            Some(domain) => {
+                let domain = catalog.domains.get(&domain.number());
+                match domain.filter(|d| self.routes.hosts.claim(&d.body.host, id)) {
                     Some(domain) => Some(self.links_of(&domain.body.host)),
-                    None => continue,
-                },
-            };
-            let links = links.as_deref().unwrap_or(&self.routes.shared);
-            match links.get(&*snapshot.link).map(|r| Arc::clone(&r)) {
-                Some(route) if route.tenant.id == self.published.id => {
-                    route.campaign.store(Arc::new(snapshot));
+                    None => return,
                 }
-                _ => {
-                    let route = Route {
-                        tenant: Arc::clone(&self.published),
-                        campaign: ArcSwap::from_pointee(snapshot),
-                    };
-                    let link = route.campaign.load().link.clone();
-                    links.insert(link, Arc::new(route));
-                }
+            }
+        };
+        let links = links.as_deref().unwrap_or(&self.routes.shared);
+        match links.get(&*snapshot.link).map(|r| Arc::clone(&r)) {
+            Some(route) if route.tenant.id == id => route.campaign.store(Arc::new(snapshot)),
+            // Links of the shared host are drawn from 36¹⁰: the first stays.
+            Some(_) => {
+                tracing::error!(tenant = %id, link = &*snapshot.link, "link is another tenant's")
+            }
+            None => {
+                let route = Route {
+                    tenant: Arc::clone(&self.published),
+                    campaign: ArcSwap::from_pointee(snapshot),
+                };
+                let link = route.campaign.load().link.clone();
+                links.insert(link, Arc::new(route));
             }
         }
+    }
+
+    /// What all tenants have published.
+    pub(crate) fn all(&self) -> &Arc<Routes> {
+        &self.routes
     }
 
     fn links_of(&self, host: &str) -> Arc<Links> {
@@ -250,7 +289,8 @@ mod tests {
         };
         assert_eq!(cost(), CompiledCost::Token(Currency::USD));
         put(&mut catalog, EntityKind::Tenant, 0, 2, settings("EUR"));
-        publisher.publish(&catalog);
+        let changed = BTreeSet::from([EntityKey::one(EntityKind::Tenant, 0)]);
+        publisher.publish(&catalog, &changed);
         assert_eq!(cost(), CompiledCost::Token(Currency::EUR));
     }
 }

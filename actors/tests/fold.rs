@@ -1,5 +1,7 @@
 //! The fold end to end on a real journal and a real store.
 
+mod many;
+mod shed;
 mod world;
 
 use std::time::Duration;
@@ -74,34 +76,68 @@ async fn a_postback_for_a_click_from_before_what_is_kept_is_told_that_it_expired
     world.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_panic_in_any_kind_of_actor_restarts_the_fold_and_changes_nothing() {
+/// Strikes actors of `kind` again and again under clicks and conversions.
+async fn strike(kind: &str) {
     let mut world = World::new(quick()).await;
     world.tenant(TENANT, json!([])).await;
-    let mut clicks = 0;
-    for kind in KINDS {
+    let (mut received, mut last) = (Vec::new(), None);
+    for round in 0..3 {
         world.mesh().faults().plan(kind, 1);
-        let mut last = None;
-        for visitor in 0..20 {
-            let (click, _) = world.click(TENANT, CAMPAIGN, visitor).await;
-            clicks += 1;
-            let (received, position) = world
-                .convert(TENANT, click, &format!("{kind}{visitor}"))
-                .await;
-            last = Some((received, position));
+        for visitor in 0..12 {
+            let (click, _) = world.click(TENANT, CAMPAIGN, round * 100 + visitor).await;
+            let txid = format!("{round}-{visitor}");
+            let (id, position) = world.convert(TENANT, click, &txid).await;
+            received.push(id);
+            last = Some(position);
         }
-        let (received, position) = last.unwrap();
-        world.stored(position).await;
+        world.stored(last.unwrap()).await;
+        assert!(
+            !world.mesh().faults().is_planned(kind),
+            "{kind} was not struck"
+        );
+    }
+    for id in &received {
         assert_eq!(
-            outcome(&world, received).await,
+            outcome(&world, *id).await,
             Some(Outcome::Applied),
-            "{kind}"
+            "{kind} {id}"
         );
     }
     let shown = world.mesh().campaign(TENANT, CAMPAIGN).await.unwrap();
-    assert_eq!(shown.arms()[&ARM].clicks, clicks);
-    assert_eq!(shown.arms()[&ARM].conversions, clicks as i64);
+    let arm = shown.arms()[&ARM];
+    let expect = received.len() as u64;
+    assert_eq!(
+        (arm.clicks, arm.conversions),
+        (expect, expect as i64),
+        "{kind}"
+    );
     world.stop().await;
+    assert_eq!(world.digests(), world.replayed(7).await, "{kind}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_of_the_reader_loses_nothing_and_doubles_nothing() {
+    strike("reader").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_of_a_tenant_loses_nothing_and_doubles_nothing() {
+    strike("tenant").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_of_a_campaign_loses_nothing_and_doubles_nothing() {
+    strike("campaign").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_of_the_projection_loses_nothing_and_doubles_nothing() {
+    strike("projection").await;
+}
+
+#[test]
+fn every_kind_of_actor_is_struck_above() {
+    assert_eq!(KINDS, ["reader", "tenant", "campaign", "projection"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

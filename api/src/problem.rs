@@ -25,7 +25,7 @@ macro_rules! codes {
         pub enum Code { $($(#[$doc])* $name,)* }
 
         impl Code {
-            /// Every code; each has a page `docs/src/errors/{word}.md`.
+            /// Every code; each has a section in `docs/src/errors.md`.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
             /// The word.

@@ -103,10 +103,10 @@ impl MasterSecret {
         self.derive_16("internal", &[crate::policy::seed_of(purpose)])
     }
 
-    /// A text of 160 bits for a purpose of the caller's own.
+    /// Bytes for a purpose of the caller's own.
     #[must_use]
-    pub fn derived_text(&self, purpose: &str, part: u64) -> String {
-        base32(&self.derive(&format!("text {purpose}"), &[part]))
+    pub fn derived_bytes(&self, purpose: &str, part: u64) -> [u8; 32] {
+        self.derive(&format!("text {purpose}"), &[part])
     }
 
     /// An advertiser's token: `pbt_{advertiser}_{32 characters}`.

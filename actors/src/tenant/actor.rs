@@ -1,12 +1,13 @@
 //! The ractor shell of a tenant: gathers evidence, has facts judged, hands on what follows.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
 use weir_engine::caps::Place;
-use weir_engine::catalog::Catalog;
+use weir_engine::catalog::{Catalog, EntityKey};
 use weir_engine::fact::Decoder;
 use weir_engine::ids::{Position, TenantId, partition_of};
 use weir_engine::judge::{Judged, Judgement, TenantState, Uniqueness, Verdict};
@@ -96,7 +97,12 @@ impl Actor for TenantActor {
         );
         Ok(TenantShell {
             campaigns: Campaigns::new(args.tenant, ports, faults, generation),
-            writer: Writer::new(args.tenant, args.ports.clone(), Arc::clone(&args.progress)),
+            writer: Writer::new(
+                args.tenant,
+                args.ports.clone(),
+                Arc::clone(&args.progress),
+                Arc::clone(args.routes.all()),
+            ),
             folded_to: 0,
             evictions: fold.state.uniqueness().evicted(),
             fold,
@@ -116,7 +122,10 @@ impl Actor for TenantActor {
                 shell.facts(&myself, window, facts).await?;
             }
             TenantMsg::Checkpoint { window } => shell.checkpoint(window).await?,
-            TenantMsg::AtHead => shell.args.routes.open_gates(&shell.fold.state),
+            TenantMsg::AtHead => {
+                shell.args.routes.open_gates(&shell.fold.state);
+                shell.writer.open(shell.fold.state.catalog()).await;
+            }
             TenantMsg::Tick => {
                 let (idle_after, stored) =
                     (shell.args.idle_after, shell.args.progress.stored_window());
@@ -254,9 +263,15 @@ impl TenantShell {
 
     /// Shows the click path what changed: configuration, and room under caps.
     fn publish(&mut self, judged: &[Judged], touched: &[(Place, i64)]) {
-        let is_configured = |j: &Judged| matches!(j.judgement, Judgement::Config(_));
-        if judged.iter().any(is_configured) {
-            self.args.routes.publish(self.fold.state.catalog());
+        let changed = judged.iter().filter_map(|j| match &j.judgement {
+            Judgement::Config(change) => Some(change.key),
+            _ => None,
+        });
+        let changed: BTreeSet<EntityKey> = changed.collect();
+        if !changed.is_empty() {
+            self.args
+                .routes
+                .publish(self.fold.state.catalog(), &changed);
         }
         self.args.routes.book(touched);
         let evicted = self.fold.state.uniqueness().evicted();

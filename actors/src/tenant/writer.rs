@@ -1,9 +1,11 @@
 //! What a tenant actor writes to the log: configuration and decisions of staff.
 //!
-//! Always true: one batch of proposals is under way at a time; the next is checked when the fold has what came
-//! before it; an answer is given when the fact is folded, published and stored, so that whoever asked reads
+//! Always true: nothing is checked before the fold has reached the head of the log, so what a crash left there is
+//! known; one batch of proposals is under way at a time; the next is checked when the fold has what came before it;
+//! an answer is given when the fact is folded, published and stored, so that whoever asked reads
 //! its own write.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -16,7 +18,9 @@ use weir_engine::judge::{Conversion, StatusChange};
 use weir_engine::ports::{Append, AppendError};
 use weir_engine::record::Record;
 
+use crate::hosts::Hosts;
 use crate::ports::Ports;
+use crate::routes::Routes;
 use crate::window::Progress;
 
 /// Changes of configuration that are asked for together.
@@ -80,31 +84,58 @@ pub(super) struct Writer {
     tenant: TenantId,
     ports: Ports,
     progress: Arc<Progress>,
+    routes: Arc<Routes>,
+    is_open: bool,
     under_way: Option<UnderWay>,
     queue: VecDeque<Propose>,
     statuses: BTreeMap<Position, oneshot::Sender<Result<Conversion, SetStatusError>>>,
 }
 
 impl Writer {
-    pub(super) fn new(tenant: TenantId, ports: Ports, progress: Arc<Progress>) -> Self {
+    pub(super) fn new(
+        tenant: TenantId,
+        ports: Ports,
+        progress: Arc<Progress>,
+        routes: Arc<Routes>,
+    ) -> Self {
         Self {
             tenant,
             ports,
             progress,
+            routes,
+            is_open: false,
             under_way: None,
             queue: VecDeque::new(),
             statuses: BTreeMap::new(),
         }
     }
 
-    /// Checks proposals and writes what is accepted, or queues them behind those under way.
+    /// The fold has reached the head of the log: takes up what has been asked for meanwhile.
+    pub(super) async fn open(&mut self, catalog: &Catalog) {
+        self.is_open = true;
+        self.go_on(catalog).await;
+    }
+
+    /// Takes proposals, to be checked after those that came before.
     pub(super) async fn propose(&mut self, asked: Propose, catalog: &Catalog) {
-        if self.under_way.is_some() {
-            self.queue.push_back(asked);
-            return;
+        self.queue.push_back(asked);
+        self.go_on(catalog).await;
+    }
+
+    /// Checks and writes what is next, until something is under way.
+    async fn go_on(&mut self, catalog: &Catalog) {
+        while self.is_open && self.under_way.is_none() {
+            let Some(next) = self.queue.pop_front() else {
+                return;
+            };
+            self.write(next, catalog).await;
         }
+    }
+
+    /// Checks proposals and writes what is accepted.
+    async fn write(&mut self, asked: Propose, catalog: &Catalog) {
         let at = asked.at.unwrap_or_else(|| self.ports.clock.now());
-        let (answers, changes) = check(self.tenant, &asked, catalog, at);
+        let (answers, changes) = check(self.tenant, &asked, (catalog, at), &self.routes.hosts);
         match self.write_all(&changes, at).await {
             Ok(Some(last)) => {
                 let reply = asked.reply;
@@ -122,15 +153,13 @@ impl Writer {
 
     /// Says that facts below `seq` are folded: what was under way is answered once it is stored.
     pub(super) async fn folded_to(&mut self, seq: u64, catalog: &Catalog) {
-        while let Some(done) = self.under_way.take_if(|u| u.last.seq < seq) {
+        if let Some(done) = self.under_way.take_if(|u| u.last.seq < seq) {
             let progress = Arc::clone(&self.progress);
             tokio::spawn(async move {
                 progress.wait_for(done.last).await;
                 drop(done.reply.send(Ok(done.answers)));
             });
-            if let Some(next) = self.queue.pop_front() {
-                self.propose(next, catalog).await;
-            }
+            self.go_on(catalog).await;
         }
     }
 
@@ -225,34 +254,44 @@ impl Writer {
 fn check(
     tenant: TenantId,
     asked: &Propose,
-    catalog: &Catalog,
-    at: UnixMs,
+    (catalog, at): (&Catalog, UnixMs),
+    hosts: &Hosts,
 ) -> (Vec<Result<Accepted, Refusal>>, Vec<Change>) {
-    let mut catalog = catalog.clone();
+    let mut catalog = Cow::Borrowed(catalog);
     let (mut answers, mut all) = (Vec::with_capacity(asked.proposals.len()), Vec::new());
     for (number, proposal) in (0u64..).zip(&asked.proposals) {
         // Each proposal of a batch has chance of its own.
         let draw = asked
             .draw
             .wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let answer = propose(&catalog, tenant, proposal, draw).map(|changes| {
-            for change in &changes {
-                // What `propose` gives is readable: it was made from an entity.
-                assert!(
-                    catalog.apply(change, at).is_ok(),
-                    "a proposed change applies"
-                );
-            }
+        let checked = propose(&catalog, tenant, proposal, draw);
+        let checked = checked.and_then(|changes| {
+            hosts.claim_all(&changes, tenant)?;
+            Ok(changes)
+        });
+        answers.push(checked.map(|changes| {
             let accepted = accepted(&catalog, proposal, &changes);
+            if asked.proposals.len() > 1 {
+                apply(catalog.to_mut(), &changes, at);
+            }
             all.extend(changes);
             accepted
-        });
-        answers.push(answer);
+        }));
     }
     (answers, all)
 }
 
-/// The entity that a proposal is about, as it is once its changes are made.
+fn apply(catalog: &mut Catalog, changes: &[Change], at: UnixMs) {
+    for change in changes {
+        // What `propose` gives is readable: it was made from an entity.
+        assert!(
+            catalog.apply(change, at).is_ok(),
+            "a proposed change applies"
+        );
+    }
+}
+
+/// The entity that a proposal is about, as `changes` leave it.
 fn accepted(catalog: &Catalog, proposal: &Proposal, changes: &[Change]) -> Accepted {
     let key = match (proposal.target, changes.first()) {
         (Target::Update { key, .. }, _) => key,

@@ -161,8 +161,18 @@ impl World {
         open: &[u8],
         id: Option<ClickId>,
     ) -> Position {
+        self.submit(tenant, kind, open, id).await.unwrap()
+    }
+
+    fn submit(
+        &self,
+        tenant: TenantId,
+        kind: Kind,
+        open: &[u8],
+        id: Option<ClickId>,
+    ) -> weir_journal::Appending {
         let lane = self.running.as_ref().unwrap().journal.shared_lane();
-        let record = Record {
+        lane.append(&Record {
             tenant,
             at: self.now(),
             kind: kind.code(),
@@ -172,8 +182,7 @@ impl World {
             private_key: 0,
             private: &[],
             texts: ["", ""],
-        };
-        lane.append(&record).await.unwrap()
+        })
     }
 
     /// Waits until the fact at `position` is stored.
@@ -237,6 +246,17 @@ impl World {
         campaign: u32,
         visitor: u64,
     ) -> (ClickId, Position) {
+        let (click_id, appending) = self.begin_click(tenant, campaign, visitor);
+        (click_id, appending.await.unwrap())
+    }
+
+    /// A click that is being written.
+    pub fn begin_click(
+        &mut self,
+        tenant: TenantId,
+        campaign: u32,
+        visitor: u64,
+    ) -> (ClickId, weir_journal::Appending) {
         self.minted += 1;
         let parts = Parts {
             key_number: 0,
@@ -273,10 +293,8 @@ impl World {
         };
         let mut open = Vec::new();
         core.write(&ClickDetail::default(), &mut open);
-        let position = self
-            .append(tenant, Kind::Clicked, &open, Some(click_id))
-            .await;
-        (click_id, position)
+        let appending = self.submit(tenant, Kind::Clicked, &open, Some(click_id));
+        (click_id, appending)
     }
 
     /// Writes a received conversion of a click.

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[command(
     name = "weir",
     version,
-    about,
+    about = "A self-hosted, multi-tenant affiliate tracking engine.",
     after_help = "Examples:\n  weir demo                          a working engine with seeded data in ./weir-data\n  weir serve --data /var/lib/weir    production\n  weir journal verify --data DIR     check every byte of the log\n\nExit codes: 0 ok, 1 failed, 2 usage, 3 not ready."
 )]
 pub struct Cli {

@@ -9,8 +9,10 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use weir_actors::telemetry::{CONVERSIONS_TOTAL, SHED_TOTAL};
 use weir_actors::{Clock, Journal, Mesh};
 use weir_api::admin::{self, AdminContext, Allowance, Random};
+use weir_api::edge::telemetry;
 use weir_api::ops::{self, Health, OpsContext};
 use weir_api::serve::serve;
 use weir_engine::ids::PARTITIONS;
@@ -27,10 +29,25 @@ const SECONDS: [f64; 16] = [
 /// # Errors
 /// Metrics are gathered already.
 pub fn metrics() -> anyhow::Result<PrometheusHandle> {
-    PrometheusBuilder::new()
+    let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
         .and_then(PrometheusBuilder::install_recorder)
-        .context("metrics")
+        .context("metrics")?;
+    count_from_zero();
+    Ok(handle)
+}
+
+/// What alarms are set on is there before it first happens: an absent series rings no bell.
+fn count_from_zero() {
+    for outcome in ["redirected", "lander", "fallback", "invalid"] {
+        metrics::counter!(telemetry::CLICKS_TOTAL, "outcome" => outcome).increment(0);
+    }
+    for outcome in ["applied", "updated", "duplicate", "rejected"] {
+        metrics::counter!(CONVERSIONS_TOTAL, "outcome" => outcome, "reason" => "").increment(0);
+    }
+    for reason in ["asks", "connections", "rate_limit", "verdicts"] {
+        metrics::counter!(SHED_TOTAL, "reason" => reason).increment(0);
+    }
 }
 
 /// Chance from the system.

@@ -1,5 +1,7 @@
 //! Logs: for people or for machines, to standard error.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::settings::{Log, LogFormat};
@@ -13,6 +15,7 @@ pub fn start(log: &Log) -> anyhow::Result<()> {
         .map_err(|e| anyhow::anyhow!("log.level: {e}; use error, warn, info or debug"))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     let started = match log.format {
         LogFormat::Json => builder.json().try_init(),

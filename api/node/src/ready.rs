@@ -5,6 +5,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
+/// A browser's user agent for the banner's click: curl's own is a bot's, whose conversions stay pending.
+const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+
 /// See INTERFACES of the docs: names here do not change.
 #[derive(Debug, Clone, Serialize)]
 pub struct Ready {
@@ -96,7 +99,7 @@ impl Demo {
             .replace("{amount}", "49.90")
             .replace("{txid}", "order-1");
         format!(
-            "\n  A click (where it goes, and its id):\n    CLICK=$(curl -si '{click_url}&test=1' | tee /dev/stderr | tr -d '\\r' | awk 'tolower($1)==\"x-weir-click:\"{{print $2}}')\n\n  A sale for that click, as the advertiser reports it:\n    curl -s \"{postback}\"\n\n  Today's report:\n    curl -s {admin}/v1/reports/query -H 'Authorization: Bearer {api_key}' -H 'Content-Type: application/json' -d '{{\"from\":\"'$(date -u +%F)'\",\"to\":\"'$(date -u -d tomorrow +%F)'\",\"group_by\":[\"campaign\"]}}'\n\n  tenant {tenant}\n  operator key {operator_key}\n"
+            "\n  A click (where it goes, and its id):\n    CLICK=$(curl -si -A '{BROWSER}' '{click_url}' | tee /dev/stderr | grep -oE '[0-9a-z]{{32}}')\n\n  A sale for that click, as the advertiser reports it:\n    curl -s \"{postback}\"\n\n  Today's report:\n    curl -s {admin}/v1/reports/query -H 'Authorization: Bearer {api_key}' -H 'Content-Type: application/json' -d '{{\"from\":\"'$(date -u +%F)'\",\"to\":\"'$(date -u -d tomorrow +%F)'\",\"group_by\":[\"campaign\"]}}'\n\n  tenant {tenant}\n  operator key {operator_key}\n"
         )
     }
 }

@@ -100,18 +100,7 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
         metrics,
     )
     .await?;
-    let clicks = Arc::new(journal.clone());
-    let ports = Ports {
-        lane: journal.shared_lane(),
-        journal: journal.clone(),
-        clicks: Arc::clone(&clicks) as _,
-        ledger: Arc::clone(&store) as _,
-        catalog: Arc::clone(&store) as _,
-        clock: Clock::system(),
-    };
-    let mesh = Mesh::start(ports, Options::default())
-        .await
-        .map_err(|e| anyhow::anyhow!("actors: {e}"))?;
+    let mesh = start_mesh(settings, &store, &journal).await?;
     let listeners = edge::bind(traffic_address(settings), edge_threads(settings))?;
     let urls = Urls {
         traffic: format!("http://{}", shown(listeners[0].local_addr()?)),
@@ -122,51 +111,106 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
         "" => urls.traffic.clone(),
         url => url.trim_end_matches('/').to_owned(),
     };
-    let (agents, countries) = (Arc::new(agents.await??), Arc::new(countries.await??));
-    let edge = Edge {
-        options: Arc::new(edge_options(settings, &journal, public_url.clone())),
-        mesh: mesh.clone(),
-        secrets: secrets.clone(),
-        agents: Arc::clone(&agents),
-        countries: Arc::clone(&countries),
-        clicks: Arc::clone(&clicks) as _,
-        reports: Arc::clone(&store) as Arc<dyn ReportStore>,
-        clock: Clock::system(),
-    };
-    let admin = AdminContext {
-        actors: Arc::new(mesh.clone()),
-        reports: Arc::clone(&store) as _,
-        ledger: Arc::clone(&store) as _,
-        clicks,
-        secrets: secrets.clone(),
-        operator_key: secrets.operator_key(1),
+    let parts = Parts {
+        mesh,
+        journal,
+        store,
+        secrets,
+        agents: Arc::new(agents.await??),
+        countries: Arc::new(countries.await??),
         public_url,
-        agents: Some(Arc::clone(&agents)),
-        countries: Some(Arc::clone(&countries)),
-        uniqueness_capacity: settings.uniqueness.capacity,
-        allowance: doors::ALLOWANCE,
-        now: doors::now(),
-        random: doors::random(),
     };
-    let doors = doors.serve(admin);
+    let doors = doors.serve(parts.admin(settings));
+    let Parts { mesh, journal, .. } = &parts;
     let patience = Duration::from_millis(settings.shutdown.timeout_ms / 2);
-    let edge = edge::serve(&edge, listeners, || journal.lane(), patience)?;
+    let edge = edge::serve(
+        &parts.edge(settings),
+        listeners,
+        || journal.lane(),
+        patience,
+    )?;
     urls.write(&folder)?;
-    let upkeep = Upkeep::start(&mesh, &journal, &store, settings.journal.retention);
+    let upkeep = Upkeep::start(mesh, journal, &parts.store, settings.journal.retention);
     doors.announce_start(mesh.clone(), journal.clone());
     Ok(Server {
         ready: ready(settings, &folder, urls),
-        agents,
-        countries,
+        agents: parts.agents,
+        countries: parts.countries,
         node: settings.node.id,
-        mesh,
-        journal,
-        secrets,
+        mesh: parts.mesh,
+        journal: parts.journal,
+        secrets: parts.secrets,
         signals,
         edge,
         doors,
         upkeep,
     })
+}
+
+async fn start_mesh(
+    settings: &Settings,
+    store: &Arc<Embedded>,
+    journal: &Journal,
+) -> anyhow::Result<Mesh> {
+    let ports = Ports {
+        lane: journal.shared_lane(),
+        journal: journal.clone(),
+        clicks: Arc::new(journal.clone()),
+        ledger: Arc::clone(store) as _,
+        catalog: Arc::clone(store) as _,
+        clock: Clock::system(),
+    };
+    let options = Options {
+        shared_hosts: host_of(&settings.node.public_url).into_iter().collect(),
+        ..Options::default()
+    };
+    let started = Mesh::start(ports, options).await;
+    started.map_err(|e| anyhow::anyhow!("actors: {e}"))
+}
+
+/// What the doors are made of.
+struct Parts {
+    mesh: Mesh,
+    journal: Journal,
+    store: Arc<Embedded>,
+    secrets: MasterSecret,
+    agents: Arc<UserAgents>,
+    countries: Arc<Countries>,
+    public_url: String,
+}
+
+impl Parts {
+    fn edge(&self, settings: &Settings) -> Edge {
+        let options = edge_options(settings, &self.journal, self.public_url.clone());
+        Edge {
+            options: Arc::new(options),
+            mesh: self.mesh.clone(),
+            secrets: self.secrets.clone(),
+            agents: Arc::clone(&self.agents),
+            countries: Arc::clone(&self.countries),
+            clicks: Arc::new(self.journal.clone()),
+            reports: Arc::clone(&self.store) as Arc<dyn ReportStore>,
+            clock: Clock::system(),
+        }
+    }
+
+    fn admin(&self, settings: &Settings) -> AdminContext {
+        AdminContext {
+            actors: Arc::new(self.mesh.clone()),
+            reports: Arc::clone(&self.store) as _,
+            ledger: Arc::clone(&self.store) as _,
+            clicks: Arc::new(self.journal.clone()),
+            secrets: self.secrets.clone(),
+            operator_key: self.secrets.operator_key(1),
+            public_url: self.public_url.clone(),
+            agents: Some(Arc::clone(&self.agents)),
+            countries: Some(Arc::clone(&self.countries)),
+            uniqueness_capacity: settings.uniqueness.capacity,
+            allowance: doors::ALLOWANCE,
+            now: doors::now(),
+            random: doors::random(),
+        }
+    }
 }
 
 async fn open_journal(
@@ -217,6 +261,17 @@ fn edge_options(settings: &Settings, journal: &Journal, public_url: String) -> E
         public_url,
         ids_after: UnixMs(journal.greatest_id_ms().max(EPOCH_MS)),
     }
+}
+
+/// The host of a URL, without its port.
+fn host_of(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    let host = rest.split(['/', '?', '#']).next()?;
+    let host = match host.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => host,
+    };
+    (!host.is_empty()).then(|| host.to_ascii_lowercase())
 }
 
 /// An address as somebody on this machine would open it.
@@ -286,5 +341,22 @@ pub fn stop(runtime: &tokio::runtime::Runtime, server: Server, settings: &Settin
     }
     if server.journal.close().is_err() {
         tracing::error!("the journal had stopped before");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shared_host_is_the_one_of_the_public_url() {
+        let cases = [
+            ("https://Trk.Example.com/", Some("trk.example.com")),
+            ("http://trk.example.com:8080", Some("trk.example.com")),
+            ("", None),
+        ];
+        for (url, expect) in cases {
+            assert_eq!(host_of(url).as_deref(), expect, "{url}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use hyper::{HeaderMap, Method, StatusCode};
 use weir_actors::Route;
 use weir_engine::caps::Permit;
 use weir_engine::click_id::ClickId;
-use weir_engine::fact::ClickOutcome;
+use weir_engine::fact::{ClickOutcome, ClickReason};
 use weir_engine::ids::UnixMs;
 use weir_engine::policy;
 use weir_engine::ports::{Append, AppendError};
@@ -261,6 +261,10 @@ pub(super) async fn record<L: Append>(
         return Err(Unrecorded { error, url, policy });
     }
     metrics::counter!(telemetry::CLICKS_TOTAL, "outcome" => decision.outcome.as_str()).increment(1);
+    if decision.reason != ClickReason::None {
+        metrics::counter!(telemetry::CLICKS_NOT_SENT_TOTAL, "reason" => decision.reason.as_str())
+            .increment(1);
+    }
     metrics::histogram!(telemetry::CLICK_SECONDS).record(started.elapsed());
     Ok(Clicked {
         click_id,

@@ -297,8 +297,12 @@ fn start(
             .serve_connection(io, handler);
         let mut connection = std::pin::pin!(connection);
         tokio::select! {
-            // How a connection ends is the peer's business.
-            _ = connection.as_mut() => {}
+            // How a connection ends is the peer's business; what could not be read is counted.
+            ended = connection.as_mut() => {
+                if ended.is_err_and(|e| e.is_parse()) {
+                    metrics::counter!(telemetry::BAD_REQUESTS_TOTAL, "reason" => "malformed").increment(1);
+                }
+            }
             _ = stopped.wait_for(|stop| *stop) => {
                 connection.as_mut().graceful_shutdown();
                 let _ = connection.await;

@@ -27,6 +27,9 @@ const MAX_HEADER_BYTES: usize = 16 << 10;
 const MAX_BODY: usize = 64 << 10;
 /// Longest time for a body; at 64 kB that asks for more than 1 kB a second of large ones.
 const BODY_TIME: Duration = Duration::from_secs(10);
+/// How much of a body that is not taken is read all the same, and for how long.
+const MAX_PASSED_OVER: usize = 1 << 20;
+const PASSING_OVER_TIME: Duration = Duration::from_secs(2);
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Answers a request.
@@ -187,18 +190,34 @@ impl BodyRefused {
 }
 
 /// The whole body, within its limits.
-async fn read_body(headers: &HeaderMap, body: Incoming) -> Result<Bytes, BodyRefused> {
-    if headers.contains_key(header::CONTENT_ENCODING) {
-        return Err(BodyRefused::ENCODED);
+async fn read_body(headers: &HeaderMap, mut body: Incoming) -> Result<Bytes, BodyRefused> {
+    let taken = if headers.contains_key(header::CONTENT_ENCODING) {
+        Err(BodyRefused::ENCODED)
+    } else if body.size_hint().lower() > MAX_BODY as u64 {
+        Err(BodyRefused::TOO_LARGE)
+    } else {
+        match tokio::time::timeout(BODY_TIME, Limited::new(&mut body, MAX_BODY).collect()).await {
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyRefused::TOO_LARGE),
+            Ok(Err(_)) => Err(BodyRefused::CUT),
+            Err(_) => return Err(BodyRefused::SLOW),
+        }
+    };
+    if taken.is_err() {
+        drop(tokio::time::timeout(PASSING_OVER_TIME, pass_over(&mut body)).await);
     }
-    if body.size_hint().lower() > MAX_BODY as u64 {
-        return Err(BodyRefused::TOO_LARGE);
-    }
-    match tokio::time::timeout(BODY_TIME, Limited::new(body, MAX_BODY).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyRefused::TOO_LARGE),
-        Ok(Err(_)) => Err(BodyRefused::CUT),
-        Err(_) => Err(BodyRefused::SLOW),
+    taken
+}
+
+/// Reads on for a while: a connection that is closed on a sender who still writes is reset, and the sender never
+/// sees the answer.
+async fn pass_over(body: &mut Incoming) {
+    let mut passed_over = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        passed_over += frame.data_ref().map_or(0, Bytes::len);
+        if passed_over >= MAX_PASSED_OVER {
+            return;
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 /// Clicks by `outcome`.
 pub const CLICKS_TOTAL: &str = "weir_clicks_total";
+/// Clicks that were not sent to an offer, by `reason`.
+pub const CLICKS_NOT_SENT_TOTAL: &str = "weir_clicks_not_sent_total";
 /// From decision to answer, in seconds.
 pub const CLICK_SECONDS: &str = "weir_click_seconds";
 /// What was refused for want of room, by `reason`.

@@ -174,12 +174,22 @@ impl CapGate {
         true
     }
 
-    /// Takes over what is used in the period that starts at `from`: for what clicks do not count themselves.
+    /// Takes over what is used in the period that starts at `from`.
+    ///
+    /// Clicks take their permits themselves, ahead of the fold, so what the fold has counted can only be less than
+    /// what was taken, but for clicks that were decided before there was the cap and are written after it: they
+    /// count and took no permit. Those permits are withdrawn here, so that a new cap is overrun by no more than the
+    /// clicks under way at that moment, and not at all if it is greater than these.
     pub(super) fn take_over(&self, from: UnixMs) {
+        let used = self.used.of(self.key, from);
         if self.rule.metric == CapMetric::Clicks {
+            let moving = self.read();
+            if let Some(window) = moving.window_at(from) {
+                let left = moving.limit.saturating_sub(used);
+                window.left.fetch_min(left, Ordering::AcqRel);
+            }
             return;
         }
-        let used = self.used.of(self.key, from);
         let mut moving = self.write();
         if !self.open(&mut moving, self.rule.period_at(from)) {
             return;

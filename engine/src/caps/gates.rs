@@ -90,8 +90,7 @@ impl Gates {
         }
     }
 
-    /// Takes over what counters have used after a booking. Open windows of clicks stay as they are: their
-    /// permits were taken by the clicks themselves.
+    /// Takes over what counters have used after a booking. Permits that clicks have taken stay taken.
     pub fn book(&self, used: &[(Place, i64)]) {
         // First the numbers, then the gates: a gate that is made in between reads the numbers.
         self.used.set(used.iter().copied());

@@ -8,6 +8,7 @@
 //! [`crate::routing`]), secrets (only version numbers of derived tokens).
 
 mod entities;
+mod links;
 pub mod propose;
 mod targeting;
 
@@ -18,6 +19,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use self::entities::*;
+use self::links::LinkIndex;
 pub use self::targeting::{
     AddressCondition, Condition, Schedule, Targeting, VersionRange, Weekday,
 };
@@ -197,6 +199,7 @@ pub struct Catalog {
     pub config_version: u64,
     /// The greatest number given to an entity, arm, flow or goal so far.
     pub last_number: u32,
+    links: LinkIndex,
 }
 
 impl Catalog {
@@ -240,11 +243,26 @@ impl Catalog {
             EntityKind::Affiliate => put(&mut self.affiliates, n, change, at)?,
             EntityKind::Offer => put(&mut self.offers, n, change, at)?,
             EntityKind::Terms => put(&mut self.terms, (n, change.key.second), change, at)?,
-            EntityKind::Campaign => put(&mut self.campaigns, n, change, at)?,
+            EntityKind::Campaign => self.put_campaign(change, at)?,
             EntityKind::Domain => put(&mut self.domains, n, change, at)?,
             EntityKind::ApiKey => put(&mut self.api_keys, n, change, at)?,
         }
         self.last_number = self.last_number.max(self.greatest_number_in(change));
+        Ok(())
+    }
+
+    fn put_campaign(
+        &mut self,
+        change: &Change,
+        at: (UnixMs, UnixMs),
+    ) -> Result<(), UnreadableBody> {
+        let n = change.key.number;
+        let before = self.campaigns.get(&n).cloned();
+        put(&mut self.campaigns, n, change, at)?;
+        if let Some(now) = self.campaigns.get(&n) {
+            self.links
+                .put(n, before.as_ref().map(|c| &c.body), &now.body);
+        }
         Ok(())
     }
 

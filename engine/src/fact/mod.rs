@@ -1,6 +1,7 @@
 //! Facts: what happened, in past tense, once, in order.
 //!
-//! A fact is written by a door or a tenant actor, lies in the journal as a [`Record`] and is never changed.
+//! A fact is written by a door or a tenant actor, lies in the journal as a [`Record`](crate::record::Record) and is
+//! never changed.
 //! Always true: `kind` and `version` say how to read a record for ever; an old version is read by the code
 //! that this folder keeps for it; money in a fact is micros with a currency beside it.
 //! Not here: what follows from facts (see [`crate::judge`]), where they lie (the journal).

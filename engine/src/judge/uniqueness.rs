@@ -159,6 +159,10 @@ impl Uniqueness {
             evicted: d.varint()?,
             ..Self::default()
         };
+        // Eight bytes of fingerprint and six of time: growing by halves would move millions of entries again and again.
+        let about = d.0.len() / 14;
+        table.by_fingerprint.reserve(about);
+        table.in_order.reserve(about);
         while !d.is_empty() {
             let fingerprint = Fingerprint(u64::from_le_bytes(d.array()?));
             table.remember(fingerprint, UnixMs(d.varint()?));

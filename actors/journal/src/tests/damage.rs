@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use weir_engine::ports::Found;
+use weir_engine::record::OwnedRecord;
+
 use super::support::*;
 use crate::{Cursors, Journal, OpenError, Options, StoredLog, verify};
 
@@ -33,7 +36,7 @@ fn options() -> Options {
 }
 
 /// Three sealed segments and an open one.
-fn written(data: &Path) -> Vec<weir_engine::record::OwnedRecord> {
+fn written(data: &Path) -> Vec<OwnedRecord> {
     let journal = Journal::open(data, &options()).unwrap();
     let mut n = 0;
     while !segment_file(data, 4).exists() {
@@ -80,7 +83,7 @@ fn with_change<T>(file: &Path, change: impl FnOnce(&mut Vec<u8>), look: impl FnO
 }
 
 /// Everything a reader gets, or `None` when opening or reading is refused.
-fn read_through(data: &Path) -> Option<Vec<weir_engine::record::OwnedRecord>> {
+fn read_through(data: &Path) -> Option<Vec<OwnedRecord>> {
     let stored = StoredLog::open(data).ok()?;
     let mut reader = stored.read_from(Cursors::START).ok()?.with_texts();
     let mut facts = Vec::new();
@@ -88,6 +91,25 @@ fn read_through(data: &Path) -> Option<Vec<weir_engine::record::OwnedRecord>> {
         facts.extend(batch.iter().map(Into::into));
     }
     Some(facts)
+}
+
+/// Looks some clicks up beside damage: each is found as it was written, or the look-up is refused; none is said not
+/// to be there.
+fn look_some_up(data: &Path, facts: &[OwnedRecord], draws: &mut Draws, at: &str) {
+    let Ok(stored) = StoredLog::open(data) else {
+        return;
+    };
+    for _ in 0..6 {
+        let fact = &facts[draws.below(facts.len())];
+        let Some(click_id) = fact.click_id else {
+            continue;
+        };
+        match stored.find_now(click_id) {
+            Ok(Found::Click(found)) => assert_eq!(&*found, fact, "{at}"),
+            Ok(other) => panic!("{other:?} beside {at}"),
+            Err(_) => {}
+        }
+    }
 }
 
 #[test]
@@ -114,15 +136,16 @@ fn a_flipped_bit_anywhere_is_found_and_never_read_as_a_fact() {
         };
         let bit = draws.below(8);
         let is_segment = file.extension().is_some_and(|e| e == "log");
+        let at = format!("{} byte {place} bit {bit}", file.display());
         let (problem, read) = with_change(
             file,
             |bytes| bytes[place] ^= 1 << bit,
             || {
                 let problem = verify(data.path()).unwrap().problem;
+                look_some_up(data.path(), &facts, &mut draws, &at);
                 (problem, is_segment.then(|| read_through(data.path())))
             },
         );
-        let at = format!("{} byte {place} bit {bit}", file.display());
         let problem = problem.unwrap_or_else(|| panic!("not found: {at}"));
         assert_eq!(&problem.file, file, "{at}: {}", problem.what);
         if let Some(Some(read)) = read {

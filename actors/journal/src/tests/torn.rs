@@ -107,15 +107,17 @@ fn a_tail_torn_at_any_byte_of_the_last_three_writes_opens_with_all_before_it() {
     let counts = [1, 4, 6, 7, 8];
     for cut in ends[1]..ends[4] {
         let expected = (0..5).rev().find(|&i| ends[i] <= cut).map(|i| counts[i]);
-        let path = segment_file(data.path(), 1);
-        std::fs::write(&path, &whole).unwrap();
-        let file = open_segment(data.path());
         // A process that dies leaves zeros where it had not written; a copy may be cut short.
-        match cut % 2 {
-            0 => zero(&file, cut, ends[4]),
-            _ => file.set_len(cut).unwrap(),
+        for is_short in [false, true] {
+            std::fs::write(segment_file(data.path(), 1), &whole).unwrap();
+            let file = open_segment(data.path());
+            match is_short {
+                false => zero(&file, cut, ends[4]),
+                true => file.set_len(cut).unwrap(),
+            }
+            let kept = facts_after_restart(data.path());
+            assert_eq!(Some(kept), expected, "at {cut}, short: {is_short}");
         }
-        assert_eq!(Some(facts_after_restart(data.path())), expected, "at {cut}");
     }
 }
 

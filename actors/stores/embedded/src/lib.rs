@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!               commit, claim ──▶ one thread, the write connection ──▶ ┐
-//!   evidence (a conversion, a verdict) ──▶ pool, on the asking thread ─┼─▶ store.sqlite (+ -wal, -shm)
+//!   evidence (a conversion, a verdict) ──▶ pool, on the asking thread ─┼─▶ state.db (+ -wal, -shm)
 //!         reports, lists of conversions ──▶ own threads, read only ──▶ ┘
 //! ```
 //!

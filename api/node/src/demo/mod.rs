@@ -16,6 +16,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::process::ExitCode;
+use weir_api::api_key::NewKey;
 use weir_engine::catalog::propose::KeyHash;
 use weir_engine::ids::{AdvertiserId, AffiliateId, TenantId, UnixMs};
 use weir_engine::secrets::{MasterSecret, TokenKind};
@@ -91,18 +92,18 @@ fn made(folder: &Path, args: &DemoArgs) -> anyhow::Result<Made> {
     Ok(made)
 }
 
-/// The API key of a demo tenant: derived, so that it can be shown again.
+/// The API key of a demo tenant: derived from the folder's secret, so that it can be shown again.
 fn demo_key(secrets: &MasterSecret, tenant: TenantId) -> (String, KeyHash) {
-    let key = format!(
-        "weir_demo_{}",
-        secrets.derived_text("demo key", u64::from(tenant.0))
-    );
+    let part = |purpose| secrets.derived_bytes(purpose, u64::from(tenant.0));
+    let mut bytes = [0; 40];
+    bytes[..8].copy_from_slice(&part("demo key id")[..8]);
+    bytes[8..].copy_from_slice(&part("demo key"));
+    let new = NewKey::from_random(bytes);
     let hash = KeyHash {
-        prefix: key[..14].to_owned(),
-        // A key of the demo's own making has no check characters to be wrong.
-        sha256: weir_api::api_key::digest(&key).unwrap_or_default(),
+        prefix: new.prefix,
+        sha256: new.sha256,
     };
-    (key, hash)
+    (new.key, hash)
 }
 
 /// Keys and URLs: the link of an offer that takes every visitor, and its advertiser's postback.
@@ -149,4 +150,21 @@ fn shown(server: &Server, tenants: &[SeededTenant]) -> anyhow::Result<Demo> {
             "{traffic}/postback?click_id={{click_id}}&amount={{amount}}&txid={{txid}}&token={token}"
         ),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weir_api::api_key;
+
+    #[test]
+    fn a_demos_key_is_like_any_other_and_its_folders_own() {
+        let of = |secret, tenant| demo_key(&MasterSecret::new([secret; 32]), TenantId(tenant));
+        let (key, hash) = of(1, 1);
+        assert_eq!(api_key::digest(&key), Some(hash.sha256.clone()));
+        assert_eq!(api_key::shown(&key), hash.prefix);
+        assert_eq!(of(1, 1).0, key, "shown again");
+        assert_ne!(of(1, 2).0, key);
+        assert_ne!(of(2, 1).0, key);
+    }
 }

@@ -2,6 +2,10 @@
 
 #![allow(dead_code, clippy::zombie_processes)]
 
+pub mod catalog;
+pub mod load;
+pub mod metrics;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -24,6 +28,20 @@ pub fn weir(data: &Path, arguments: &[&str]) -> Output {
         .arg(data)
         .output()
         .expect("the binary runs")
+}
+
+/// Log and books agree with each other and with themselves.
+pub fn books_agree(data: &Path) {
+    for command in [
+        &["journal", "verify"][..],
+        &["replay", "--check"],
+        &["verify"],
+    ] {
+        let output = weir(data, command);
+        let said = String::from_utf8_lossy(&output.stdout);
+        let why = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{command:?}: {said}{why}");
+    }
 }
 
 /// A server that is running; killed when dropped.
@@ -100,14 +118,24 @@ impl Server {
 
     /// SIGTERM, and waits for the end.
     pub fn terminate(&mut self) {
+        self.ask_to_end();
+        let status = self.ended();
+        assert!(status.success(), "ended with {status}");
+    }
+
+    /// SIGTERM.
+    pub fn ask_to_end(&self) {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill")
             .args(["-TERM", &pid])
             .status()
             .expect("kill runs");
         assert!(sent.success());
-        let status = self.child.wait().expect("ended");
-        assert!(status.success(), "ended with {status}");
+    }
+
+    /// Waits for the end.
+    pub fn ended(&mut self) -> std::process::ExitStatus {
+        self.child.wait().expect("ended")
     }
 }
 
@@ -199,8 +227,10 @@ impl Client {
             request += &format!("{name}: {value}\r\n");
         }
         request += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
-        stream.get_mut().write_all(request.as_bytes())?;
-        let answer = read_answer(stream, method == "HEAD")?;
+        // A server that has had enough answers and closes before it was told everything.
+        let written = stream.get_mut().write_all(request.as_bytes());
+        let answer =
+            read_answer(stream, method == "HEAD").map_err(|e| written.err().unwrap_or(e))?;
         if answer
             .header("connection")
             .is_some_and(|c| c.eq_ignore_ascii_case("close"))

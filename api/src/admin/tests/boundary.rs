@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::document::operations;
 use super::seed::{self, Seed};
-use super::world::{OURS, THEIRS, World, key_of};
+use super::world::{OURS, SHARED_HOST, THEIRS, World, key_of};
 
 /// Everything that a tenant can see of itself.
 async fn everything(world: &World, s: &Seed, click: &str, conversion: &str) -> Vec<Value> {
@@ -37,6 +37,52 @@ async fn everything(world: &World, s: &Seed, click: &str, conversion: &str) -> V
         );
     }
     seen
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_is_one_tenants_and_stays_so_when_its_domain_is_archived() {
+    let world = World::new().await;
+    let claim = async |tenant, host: &str| {
+        let draft = json!({"host": host});
+        world
+            .ask(
+                &key_of(tenant),
+                Method::POST,
+                "/v1/domains",
+                &[],
+                Some(&draft),
+            )
+            .await
+    };
+    let made = claim(OURS, "go.brand.example").await.expect(201);
+    let refused = claim(THEIRS, "Go.Brand.Example").await.expect(409);
+    assert_eq!(refused.code(), "conflict");
+    assert_eq!(refused.fields(), [("host".to_owned(), "taken".to_owned())]);
+    let path = format!("/v1/domains/{}/archive", made.text("id"));
+    world.post(&path, json!({})).await.expect(200);
+    claim(THEIRS, "go.brand.example").await.expect(409);
+    claim(THEIRS, SHARED_HOST).await.expect(409);
+    claim(THEIRS, "go.other.example").await.expect(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_tenants_that_claim_a_host_at_once_one_has_it() {
+    let world = World::new().await;
+    for round in 0..20 {
+        let draft = json!({"host": format!("r{round}.example.com")});
+        let ask = |tenant| {
+            let (key, draft, world) = (key_of(tenant), draft.clone(), &world);
+            async move {
+                world
+                    .ask(&key, Method::POST, "/v1/domains", &[], Some(&draft))
+                    .await
+                    .status
+            }
+        };
+        let mut both = <[_; 2]>::from(tokio::join!(ask(OURS), ask(THEIRS)));
+        both.sort_unstable();
+        assert_eq!(both, [201, 409], "round {round}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

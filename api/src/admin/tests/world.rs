@@ -27,6 +27,8 @@ use crate::admin::{self, Actors, AdminContext, Allowance, Random};
 use crate::api_key::NewKey;
 
 pub const OPERATOR: &str = "weir_operator_for_tests";
+/// Where links of all tenants live.
+pub const SHARED_HOST: &str = "track.example";
 /// Other than the default, so that a test sees where it comes from.
 pub const UNIQUENESS_CAPACITY: u32 = 123_456;
 /// The tenants that every world has.
@@ -143,9 +145,11 @@ impl World {
             catalog: Arc::clone(&store) as _,
             clock: Clock::from(move || UnixMs(clock.load(Ordering::Relaxed))),
         };
-        let mesh = Mesh::start(ports, Options::default())
-            .await
-            .expect("actors");
+        let options = Options {
+            shared_hosts: vec![SHARED_HOST.to_owned()],
+            ..Options::default()
+        };
+        let mesh = Mesh::start(ports, options).await.expect("actors");
         let at_head = tokio::time::timeout(Duration::from_secs(20), mesh.at_head());
         at_head.await.expect("the head is reached in time");
         let mut world = Self {

@@ -223,3 +223,24 @@ fn a_pause_outlives_a_restart_unless_the_offer_was_changed_after_the_period() {
         "a booking that reaches it pauses at once"
     );
 }
+
+#[test]
+fn clicks_decided_before_there_was_the_cap_use_its_permits_once_they_are_counted() {
+    let gates = ready(&[]);
+    let gate = gates.get(CapKey(1), &clicks(10)).unwrap();
+    assert_eq!(admitted(&gate, 0, 4), 4);
+    // Three of another snapshot lie between them in the log; the fold is two clicks behind.
+    gates.book(&[(at(0), 5)]);
+    assert!(gate.has_room(on(0)));
+    gates.book(&[(at(0), 7)]);
+    assert_eq!(admitted(&gate, 0, 100), 3, "ten in all, with those three");
+}
+
+#[test]
+fn a_fold_that_is_behind_gives_no_permit_back() {
+    let gates = ready(&[]);
+    let gate = gates.get(CapKey(1), &clicks(10)).unwrap();
+    assert_eq!(admitted(&gate, 0, 8), 8);
+    gates.book(&[(at(0), 1)]);
+    assert_eq!(admitted(&gate, 0, 100), 2);
+}

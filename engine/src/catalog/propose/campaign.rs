@@ -142,7 +142,7 @@ impl CampaignDraft {
             .filter(|campaign| campaign.domain_id == self.domain_id)
             .map(|campaign| campaign.link.as_str());
         let Some(wanted) = self.link.as_deref().or(present) else {
-            return generated_link(review);
+            return generated_link(review, self.domain_id);
         };
         if present != Some(wanted) {
             self.check_link(review, wanted);
@@ -250,16 +250,13 @@ fn is_slug(link: &str) -> bool {
 }
 
 fn is_taken(review: &Review<'_>, domain: Option<DomainId>, link: &str) -> bool {
-    let own = review.key;
-    review.catalog.campaigns.iter().any(|(&number, other)| {
-        let is_own = own == EntityKey::one(EntityKind::Campaign, number);
-        !is_own && other.body.domain_id == domain && other.body.link == link
-    })
+    let holder = review.catalog.campaign_of_link(domain, link);
+    holder.is_some_and(|number| review.key != EntityKey::one(EntityKind::Campaign, number))
 }
 
 /// A link for the shared host, or for a domain when none was chosen. Chance keeps it apart from those of other
 /// tenants, which this catalog does not know.
-fn generated_link(review: &mut Review<'_>) -> String {
+fn generated_link(review: &mut Review<'_>, domain: Option<DomainId>) -> String {
     const LETTERS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
     loop {
         let mut rest = review.next_draw();
@@ -269,8 +266,7 @@ fn generated_link(review: &mut Review<'_>) -> String {
             char::from(LETTERS[index])
         };
         let link: String = (0..GENERATED_LENGTH).map(letter).collect();
-        let mut campaigns = review.catalog.campaigns.values();
-        if !campaigns.any(|campaign| campaign.body.link == link) {
+        if review.catalog.campaign_of_link(domain, &link).is_none() {
             return link;
         }
     }
@@ -305,7 +301,7 @@ fn new_link_of_offer(review: &mut Review<'_>, offer: &Offer) -> Campaign {
     Campaign {
         name: offer.name.clone(),
         kind: CampaignKind::Offer,
-        link: generated_link(review),
+        link: generated_link(review, None),
         domain_id: None,
         distribution: Distribution {
             mode: DistributionMode::Fixed,
