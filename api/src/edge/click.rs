@@ -1,6 +1,8 @@
 //! A click: `GET /c/{link}`.
 //!
-//! The walk: link → visitor → decision → fact → journal → answer.
+//! The walk: link → visitor → decision → fact → journal → answer. Everything but the journal's acknowledgement is
+//! done at once, the answer included, so that nothing of the request is held while it is waited for: what waits
+//! is small, and the connection reads its next request into the same buffer.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -10,9 +12,10 @@ use std::time::Instant;
 use hyper::{HeaderMap, Method, StatusCode};
 use weir_actors::Route;
 use weir_engine::caps::Permit;
+use weir_engine::catalog::ReferrerPolicy;
 use weir_engine::click_id::ClickId;
-use weir_engine::fact::{ClickOutcome, ClickReason};
-use weir_engine::ids::UnixMs;
+use weir_engine::fact::ClickOutcome;
+use weir_engine::ids::{Position, UnixMs};
 use weir_engine::policy;
 use weir_engine::ports::{Append, AppendError};
 use weir_engine::routing::{
@@ -66,48 +69,57 @@ impl<'a> Person<'a> {
 /// A click that is in the log.
 pub(super) struct Clicked {
     pub(super) click_id: ClickId,
-    pub(super) outcome: ClickOutcome,
+    outcome: ClickOutcome,
     pub(super) url: String,
     pub(super) arm: Option<u32>,
     pub(super) propensity: f64,
-    pub(super) referrer_policy: weir_engine::catalog::ReferrerPolicy,
+    referrer_policy: ReferrerPolicy,
+    is_test: bool,
 }
 
-/// Answers a request for a link.
-pub(super) async fn answer<L: Append>(
+/// Begins to answer a request for a link: the answer at once, or a click on its way into the log.
+pub(super) fn begin<L: Append>(
     core: &Core<L>,
     peer: IpAddr,
     method: &Method,
     headers: &HeaderMap,
     (host, link): (&str, &str),
     query: &str,
-) -> Answer {
+) -> Result<Recording<L::Appending>, Answer> {
     if is_prefetch(headers) {
         metrics::counter!(telemetry::NOT_CLICKS_TOTAL, "reason" => "prefetch").increment(1);
-        return respond::not_a_navigation();
+        return Err(respond::not_a_navigation());
     }
     let Some(route) = core.routes.find(host, link) else {
         metrics::counter!(telemetry::NOT_CLICKS_TOTAL, "reason" => "unknown_link").increment(1);
-        return respond::not_found();
+        return Err(respond::not_found());
     };
     let Ok(params) = ClickParams::read(query) else {
         metrics::counter!(telemetry::BAD_REQUESTS_TOTAL, "reason" => "parameters").increment(1);
-        return respond::problem(
+        return Err(respond::problem(
             StatusCode::BAD_REQUEST,
             "bad_request",
             "too many parameters",
             &[],
-        );
+        ));
     };
     let address = address::client(peer, headers, &core.edge.options.trusted_proxies);
     let person = Person::of_request(address, headers);
     if method == Method::HEAD {
         metrics::counter!(telemetry::NOT_CLICKS_TOTAL, "reason" => "head").increment(1);
-        return answer_head(core, &route, &person, &params);
+        return Err(answer_head(core, &route, &person, &params));
     }
-    match record(core, &route, &person, &params).await {
-        Ok(clicked) => shown(clicked, params.is_test),
-        Err(Unrecorded { error, url, policy }) => unrecorded(core, error, url, policy),
+    Ok(record(core, &route, &person, &params))
+}
+
+/// Answers a click once it is in the log.
+pub(super) async fn finish<L: Append>(
+    core: &Core<L>,
+    recording: Recording<L::Appending>,
+) -> Answer {
+    match recording.done(core).await {
+        Ok(clicked) => shown(clicked),
+        Err(unrecorded) => unrecorded.answer(),
     }
 }
 
@@ -121,12 +133,12 @@ fn is_prefetch(headers: &HeaderMap) -> bool {
         })
 }
 
-fn shown(clicked: Clicked, is_test: bool) -> Answer {
+fn shown(clicked: Clicked) -> Answer {
     let mut answer = match clicked.outcome {
         ClickOutcome::Invalid => respond::not_found(),
         _ => respond::redirect(clicked.url, clicked.referrer_policy),
     };
-    if is_test {
+    if clicked.is_test {
         let id = hyper::header::HeaderValue::from_str(&clicked.click_id.to_string());
         id.into_iter()
             .for_each(|id| drop(answer.headers_mut().insert(X_WEIR_CLICK, id)));
@@ -134,28 +146,52 @@ fn shown(clicked: Clicked, is_test: bool) -> Answer {
     answer
 }
 
-fn unrecorded<L: Append>(
-    core: &Core<L>,
-    error: AppendError,
-    url: String,
-    policy: weir_engine::catalog::ReferrerPolicy,
-) -> Answer {
-    let reason = respond::code_of(error);
-    metrics::counter!(telemetry::SHED_TOTAL, "reason" => reason).increment(1);
-    if core.edge.options.on_unavailable == OnUnavailable::Redirect && !url.is_empty() {
-        metrics::counter!(telemetry::NOT_CLICKS_TOTAL, "reason" => "redirected_unrecorded")
-            .increment(1);
-        return respond::redirect(url, policy);
-    }
-    respond::unavailable(reason)
-}
-
 /// A click that is not in the log.
 pub(super) struct Unrecorded {
-    pub(super) error: AppendError,
-    /// Where it would have gone, without a click id.
-    pub(super) url: String,
-    pub(super) policy: weir_engine::catalog::ReferrerPolicy,
+    error: AppendError,
+    /// Where it goes all the same, without a click id; empty = nowhere.
+    elsewhere: String,
+    referrer_policy: ReferrerPolicy,
+}
+
+impl Unrecorded {
+    fn answer(self) -> Answer {
+        let reason = respond::code_of(self.error);
+        metrics::counter!(telemetry::SHED_TOTAL, "reason" => reason).increment(1);
+        if self.elsewhere.is_empty() {
+            return respond::unavailable(reason);
+        }
+        metrics::counter!(telemetry::NOT_CLICKS_TOTAL, "reason" => "redirected_unrecorded")
+            .increment(1);
+        respond::redirect(self.elsewhere, self.referrer_policy)
+    }
+}
+
+/// A click that the log was given. What becomes of it is known but for whether it is kept.
+pub(super) struct Recording<A> {
+    appending: A,
+    permits: Vec<Permit>,
+    clicked: Clicked,
+    /// See [`Unrecorded::elsewhere`].
+    elsewhere: String,
+    started: Instant,
+}
+
+impl<A: Future<Output = Result<Position, AppendError>>> Recording<A> {
+    /// Waits until it is in the log. A visitor who leaves meanwhile is recorded all the same.
+    pub(super) async fn done<L: Append>(self, core: &Core<L>) -> Result<Clicked, Unrecorded> {
+        if let Err(error) = self.appending.await {
+            self.permits.into_iter().for_each(Permit::put_back);
+            return Err(Unrecorded {
+                error,
+                elsewhere: self.elsewhere,
+                referrer_policy: self.clicked.referrer_policy,
+            });
+        }
+        core.meters
+            .clicked(self.clicked.outcome, self.started.elapsed());
+        Ok(self.clicked)
+    }
 }
 
 /// A click on its way: what the decision and the fact are made from.
@@ -215,13 +251,13 @@ fn borrowed<'a, const N: usize>(values: &'a [Cow<'_, str>; N]) -> [&'a str; N] {
     std::array::from_fn(|i| &*values[i])
 }
 
-/// Decides a click, writes its fact and waits until it is in the log.
-pub(super) async fn record<L: Append>(
+/// Decides a click and gives its fact to the log.
+pub(super) fn record<L: Append>(
     core: &Core<L>,
     route: &Route,
     person: &Person<'_>,
     params: &ClickParams<'_>,
-) -> Result<Clicked, Unrecorded> {
+) -> Recording<L::Appending> {
     let started = Instant::now();
     let device = core.device(person.user_agent, person.hints);
     let sub = borrowed(&params.sub);
@@ -252,28 +288,25 @@ pub(super) async fn record<L: Append>(
         let record = buffer.encode(&fact, &click.visitor, &click.texts, &decision, link);
         core.lane.append(&record)
     };
-    // A visitor who leaves now is recorded all the same, so permits are given back on failure only.
-    let permits = std::mem::take(&mut decision.permits);
-    if let Err(error) = appending.await {
-        permits.into_iter().for_each(Permit::put_back);
-        let url = click.url(&decision, None, draw);
-        let policy = decision.referrer_policy;
-        return Err(Unrecorded { error, url, policy });
+    let elsewhere = match core.edge.options.on_unavailable {
+        OnUnavailable::Refuse => String::new(),
+        OnUnavailable::Redirect => click.url(&decision, None, draw),
+    };
+    Recording {
+        appending,
+        permits: std::mem::take(&mut decision.permits),
+        elsewhere,
+        started,
+        clicked: Clicked {
+            click_id,
+            outcome: decision.outcome,
+            url: click.url(&decision, Some(click_id), draw),
+            arm: decision.sent.map(|s| s.arm),
+            propensity: decision.propensity,
+            referrer_policy: decision.referrer_policy,
+            is_test: click.is_test,
+        },
     }
-    metrics::counter!(telemetry::CLICKS_TOTAL, "outcome" => decision.outcome.as_str()).increment(1);
-    if decision.reason != ClickReason::None {
-        metrics::counter!(telemetry::CLICKS_NOT_SENT_TOTAL, "reason" => decision.reason.as_str())
-            .increment(1);
-    }
-    metrics::histogram!(telemetry::CLICK_SECONDS).record(started.elapsed());
-    Ok(Clicked {
-        click_id,
-        outcome: decision.outcome,
-        url: click.url(&decision, Some(click_id), draw),
-        arm: decision.sent.map(|s| s.arm),
-        propensity: decision.propensity,
-        referrer_policy: decision.referrer_policy,
-    })
 }
 
 fn on_its_way<'a, L: Append>(

@@ -278,10 +278,11 @@ fn start(
     let (core, of_requests) = (Rc::clone(core), Rc::clone(&watched));
     let peer = admitted.peer;
     let handler = service_fn(move |request: Request<Incoming>| {
+        of_requests.begin();
+        let begun = service::begin(&core, peer, request);
         let (core, watched) = (Rc::clone(&core), Rc::clone(&of_requests));
         async move {
-            watched.begin();
-            let answer = service::respond(&core, peer, request).await;
+            let answer = service::finish(&core, begun).await;
             watched.finish();
             Ok::<_, std::convert::Infallible>(answer)
         }

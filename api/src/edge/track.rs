@@ -75,7 +75,10 @@ pub(super) async fn answer<L: Append>(
         referrer,
         language: &said.language,
     };
-    match click::record(core, &route, &person, &params).await {
+    match click::record(core, &route, &person, &params)
+        .done(core)
+        .await
+    {
         Ok(clicked) => respond::json(StatusCode::OK, &tracked(&clicked, key.tenant)),
         Err(_) => respond::unavailable("unavailable"),
     }
