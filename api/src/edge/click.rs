@@ -6,7 +6,9 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use hyper::{HeaderMap, Method, StatusCode};
@@ -42,28 +44,69 @@ pub(super) struct Person<'a> {
     pub(super) language: &'a str,
 }
 
-impl<'a> Person<'a> {
+/// What a click reads of its headers, found in one walk over them; of repeated ones the first counts.
+#[derive(Debug, Default)]
+struct ClickHeaders<'a> {
+    user_agent: &'a [u8],
+    referrer: &'a [u8],
+    language: &'a [u8],
+    /// `Sec-CH-UA`, `-Mobile`, `-Platform`.
+    hints: [&'a [u8]; 3],
+    /// Prefetches and previews of browsers say so.
+    is_prefetch: bool,
+}
+
+impl<'a> ClickHeaders<'a> {
+    fn read(headers: &'a HeaderMap) -> Self {
+        let mut read = Self::default();
+        for (name, value) in headers {
+            let field = match name.as_str() {
+                "user-agent" => &mut read.user_agent,
+                "referer" => &mut read.referrer,
+                "accept-language" => &mut read.language,
+                "sec-ch-ua" => &mut read.hints[0],
+                "sec-ch-ua-mobile" => &mut read.hints[1],
+                "sec-ch-ua-platform" => &mut read.hints[2],
+                "sec-purpose" | "purpose" | "x-purpose" | "x-moz" => {
+                    let value = value.as_bytes();
+                    read.is_prefetch |=
+                        value.starts_with(b"prefetch") || value.starts_with(b"preview");
+                    continue;
+                }
+                _ => continue,
+            };
+            if field.is_empty() {
+                *field = value.as_bytes();
+            }
+        }
+        read
+    }
+
     /// The person behind a request.
-    pub(super) fn of_request(address: IpAddr, headers: &'a HeaderMap) -> Self {
-        let text = |name: &str| {
-            let value = headers
-                .get(name)
-                .and_then(|v| v.to_str().ok())
-                .unwrap_or("");
-            &value[..value.floor_char_boundary(MAX_TEXT)]
-        };
-        Self {
+    fn person(&self, address: IpAddr) -> Person<'a> {
+        let [brands, mobile, platform] = self.hints.map(text);
+        Person {
             address,
-            user_agent: text("user-agent"),
+            user_agent: text(self.user_agent),
             hints: Hints {
-                brands: text("sec-ch-ua"),
-                mobile: text("sec-ch-ua-mobile"),
-                platform: text("sec-ch-ua-platform"),
+                brands,
+                mobile,
+                platform,
             },
-            referrer: text("referer"),
-            language: text("accept-language"),
+            referrer: text(self.referrer),
+            language: text(self.language),
         }
     }
+}
+
+/// A header as text, cut to what is kept; visible ASCII or nothing.
+fn text(value: &[u8]) -> &str {
+    let is_visible = |byte: &u8| (b' '..=b'~').contains(byte) || *byte == b'\t';
+    let shown = std::str::from_utf8(value)
+        .ok()
+        .filter(|_| value.iter().all(is_visible));
+    let shown = shown.unwrap_or_default();
+    &shown[..shown.len().min(MAX_TEXT)]
 }
 
 /// A click that is in the log.
@@ -86,7 +129,8 @@ pub(super) fn begin<L: Append>(
     (host, link): (&str, &str),
     query: &str,
 ) -> Result<Recording<L::Appending>, Answer> {
-    if is_prefetch(headers) {
+    let read = ClickHeaders::read(headers);
+    if read.is_prefetch {
         metrics::counter!(telemetry::NOT_CLICKS_TOTAL, "reason" => "prefetch").increment(1);
         return Err(respond::not_a_navigation());
     }
@@ -104,7 +148,7 @@ pub(super) fn begin<L: Append>(
         ));
     };
     let address = address::client(peer, headers, &core.edge.options.trusted_proxies);
-    let person = Person::of_request(address, headers);
+    let person = read.person(address);
     if method == Method::HEAD {
         metrics::counter!(telemetry::NOT_CLICKS_TOTAL, "reason" => "head").increment(1);
         return Err(answer_head(core, &route, &person, &params));
@@ -112,25 +156,12 @@ pub(super) fn begin<L: Append>(
     Ok(record(core, &route, &person, &params))
 }
 
-/// Answers a click once it is in the log.
-pub(super) async fn finish<L: Append>(
-    core: &Core<L>,
-    recording: Recording<L::Appending>,
-) -> Answer {
-    match recording.done(core).await {
+/// The answer to a click of which it is known whether it is in the log.
+pub(super) fn answer(recorded: Result<Clicked, Unrecorded>) -> Answer {
+    match recorded {
         Ok(clicked) => shown(clicked),
         Err(unrecorded) => unrecorded.answer(),
     }
-}
-
-/// Prefetches and previews of browsers say so.
-fn is_prefetch(headers: &HeaderMap) -> bool {
-    ["sec-purpose", "purpose", "x-purpose", "x-moz"]
-        .iter()
-        .any(|name| {
-            let value = headers.get(*name).map(|v| v.as_bytes());
-            value.is_some_and(|v| v.starts_with(b"prefetch") || v.starts_with(b"preview"))
-        })
 }
 
 fn shown(clicked: Clicked) -> Answer {
@@ -170,6 +201,10 @@ impl Unrecorded {
 /// A click that the log was given. What becomes of it is known but for whether it is kept.
 pub(super) struct Recording<A> {
     appending: A,
+    given: Option<Given>,
+}
+
+struct Given {
     permits: Vec<Permit>,
     clicked: Clicked,
     /// See [`Unrecorded::elsewhere`].
@@ -177,20 +212,30 @@ pub(super) struct Recording<A> {
     started: Instant,
 }
 
-impl<A: Future<Output = Result<Position, AppendError>>> Recording<A> {
-    /// Waits until it is in the log. A visitor who leaves meanwhile is recorded all the same.
-    pub(super) async fn done<L: Append>(self, core: &Core<L>) -> Result<Clicked, Unrecorded> {
-        if let Err(error) = self.appending.await {
-            self.permits.into_iter().for_each(Permit::put_back);
-            return Err(Unrecorded {
+impl<A: Future<Output = Result<Position, AppendError>> + Unpin> Recording<A> {
+    /// Whether it is in the log. A visitor who leaves before that is known is recorded all the same.
+    ///
+    /// # Panics
+    /// When asked again after it was ready.
+    pub(super) fn poll_done<L: Append>(
+        &mut self,
+        core: &Core<L>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Clicked, Unrecorded>> {
+        let appended = ready!(Pin::new(&mut self.appending).poll(cx));
+        let given = self.given.take().expect("a click is recorded once");
+        let clicked = given.clicked;
+        if let Err(error) = appended {
+            given.permits.into_iter().for_each(Permit::put_back);
+            return Poll::Ready(Err(Unrecorded {
                 error,
-                elsewhere: self.elsewhere,
-                referrer_policy: self.clicked.referrer_policy,
-            });
+                elsewhere: given.elsewhere,
+                referrer_policy: clicked.referrer_policy,
+            }));
         }
-        core.meters
-            .clicked(self.clicked.outcome, self.started.elapsed());
-        Ok(self.clicked)
+        let taken = given.started.elapsed();
+        core.meters.clicked(clicked.outcome, taken);
+        Poll::Ready(Ok(clicked))
     }
 }
 
@@ -292,8 +337,7 @@ pub(super) fn record<L: Append>(
         OnUnavailable::Refuse => String::new(),
         OnUnavailable::Redirect => click.url(&decision, None, draw),
     };
-    Recording {
-        appending,
+    let given = Given {
         permits: std::mem::take(&mut decision.permits),
         elsewhere,
         started,
@@ -306,6 +350,10 @@ pub(super) fn record<L: Append>(
             referrer_policy: decision.referrer_policy,
             is_test: click.is_test,
         },
+    };
+    Recording {
+        appending,
+        given: Some(given),
     }
 }
 

@@ -1,8 +1,10 @@
 //! From a request to its handler, with the limits of the public listener.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +19,7 @@ use weir_engine::ports::Append;
 use crate::api_key;
 
 use super::click::Recording;
+use super::connection::Watched;
 use super::core::Core;
 use super::inbound::{BodyKind, Inbound};
 use super::postback::{self, Arrived};
@@ -37,21 +40,63 @@ const PASSING_OVER_TIME: Duration = Duration::from_secs(2);
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A request that was looked at.
-pub(super) enum Begun<L: Append> {
-    Answered(Answer),
+enum Begun<L: Append> {
+    Answered(Option<Answer>),
     Click(Recording<L::Appending>),
     /// Whatever needs more than the log's acknowledgement; boxed, so that a click waits in little room.
     Other(Pin<Box<dyn Future<Output = Answer>>>),
 }
 
+/// The answer to a request. Written by hand and small, for it is moved about with each request.
+pub(super) struct Answering<L: Append> {
+    core: Rc<Core<L>>,
+    watched: Rc<Watched>,
+    begun: Begun<L>,
+}
+
+impl<L: Append> Answering<L> {
+    pub(super) fn begin(
+        core: &Rc<Core<L>>,
+        watched: &Rc<Watched>,
+        peer: IpAddr,
+        request: Request<Incoming>,
+    ) -> Self {
+        watched.begin();
+        Self {
+            begun: begin(core, peer, request),
+            core: Rc::clone(core),
+            watched: Rc::clone(watched),
+        }
+    }
+}
+
+impl<L: Append> Future for Answering<L> {
+    type Output = Result<Answer, Infallible>;
+
+    /// # Panics
+    /// When polled again after it was ready.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self {
+            core,
+            watched,
+            begun,
+        } = self.get_mut();
+        let mut answer = match begun {
+            Begun::Answered(answer) => answer.take().expect("a request is answered once"),
+            Begun::Click(recording) => click::answer(ready!(recording.poll_done(core, cx))),
+            Begun::Other(answering) => ready!(answering.as_mut().poll(cx)),
+        };
+        let headers = answer.headers_mut();
+        headers.insert(X_REQUEST_ID, core.request_id());
+        watched.finish();
+        Poll::Ready(Ok(answer))
+    }
+}
+
 /// Looks at a request. A click's is done with when this returns.
-pub(super) fn begin<L: Append>(
-    core: &Rc<Core<L>>,
-    peer: IpAddr,
-    request: Request<Incoming>,
-) -> Begun<L> {
+fn begin<L: Append>(core: &Rc<Core<L>>, peer: IpAddr, request: Request<Incoming>) -> Begun<L> {
     if let Some(refused) = refusal(&request) {
-        return Begun::Answered(refused);
+        return Begun::Answered(Some(refused));
     }
     let (parts, body) = request.into_parts();
     let Some(link) = parts.uri.path().strip_prefix("/c/") else {
@@ -61,23 +106,12 @@ pub(super) fn begin<L: Append>(
         }));
     };
     if !matches!(parts.method, Method::GET | Method::HEAD) {
-        return Begun::Answered(not_allowed("GET, HEAD"));
+        return Begun::Answered(Some(not_allowed("GET, HEAD")));
     }
     let about = (host_of(&parts.uri, &parts.headers), link);
     let query = parts.uri.query().unwrap_or("");
     click::begin(core, peer, &parts.method, &parts.headers, about, query)
-        .map_or_else(Begun::Answered, Begun::Click)
-}
-
-/// Answers a request.
-pub(super) async fn finish<L: Append>(core: &Core<L>, begun: Begun<L>) -> Answer {
-    let mut answer = match begun {
-        Begun::Answered(answer) => answer,
-        Begun::Click(recording) => click::finish(core, recording).await,
-        Begun::Other(answering) => answering.await,
-    };
-    answer.headers_mut().insert(X_REQUEST_ID, core.request_id());
-    answer
+        .map_or_else(|answer| Begun::Answered(Some(answer)), Begun::Click)
 }
 
 /// What is too large to be looked at.

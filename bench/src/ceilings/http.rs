@@ -71,6 +71,8 @@ where
         tokio::task::spawn_local(async move {
             let connection = http1::Builder::new()
                 .header_read_timeout(None)
+                .half_close(true)
+                .writev(false)
                 .serve_connection(TokioIo::new(stream), handler);
             // How a connection ends is the peer's business.
             drop(connection.await);
