@@ -24,7 +24,7 @@ use weir_engine::routing::{
     CampaignSnapshot, ClickRequest, ClickTexts, Decided, Decision, DestinationValues, Silent,
     Subject, TenantSnapshot, decide, destination, facts,
 };
-use weir_engine::visitor::{Hints, Language, Visitor, truncate};
+use weir_engine::visitor::{Device, Hints, Language, Place, Visitor, truncate};
 
 use super::address;
 use super::core::{Core, OnUnavailable};
@@ -305,9 +305,15 @@ pub(super) fn record<L: Append>(
 ) -> Recording<L::Appending> {
     let started = Instant::now();
     let device = core.device(person.user_agent, person.hints);
+    let mut places = core.places.borrow_mut();
+    let place = places.get(&core.edge.countries, person.address);
+    let seen = Seen {
+        place,
+        device: &device,
+    };
     let sub = borrowed(&params.sub);
     let (ad_ids, utm) = (borrowed(&params.ad_ids), borrowed(&params.utm));
-    let click = on_its_way(core, route, person, params, &device, (&sub, &ad_ids, &utm));
+    let click = on_its_way(core, route, person, params, seen, (&sub, &ad_ids, &utm));
     let tenant = click.tenant.tenant;
     let keys = core.keys(tenant, click.now);
     let click_id = core.mint(tenant, &keys.click, click.now);
@@ -357,12 +363,19 @@ pub(super) fn record<L: Append>(
     }
 }
 
+/// What was found out about a visitor.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    place: Place<'a>,
+    device: &'a Device,
+}
+
 fn on_its_way<'a, L: Append>(
     core: &'a Core<L>,
     route: &Route,
     person: &Person<'a>,
     params: &'a ClickParams<'_>,
-    device: &'a weir_engine::visitor::Device,
+    seen: Seen<'a>,
     (sub, ad_ids, utm): (&'a [&'a str; 20], &'a [&'a str; 6], &'a [&'a str; 5]),
 ) -> OnItsWay<'a> {
     OnItsWay {
@@ -370,8 +383,8 @@ fn on_its_way<'a, L: Append>(
         campaign: route.campaign.load_full(),
         now: core.edge.clock.now(),
         visitor: Visitor {
-            place: core.edge.countries.lookup(person.address),
-            device,
+            place: seen.place,
+            device: seen.device,
             language: Language::of_header(person.language),
         },
         address: person.address,
@@ -399,9 +412,15 @@ fn answer_head<L: Append>(
     params: &ClickParams<'_>,
 ) -> Answer {
     let device = core.device(person.user_agent, person.hints);
+    let mut places = core.places.borrow_mut();
+    let place = places.get(&core.edge.countries, person.address);
+    let seen = Seen {
+        place,
+        device: &device,
+    };
     let sub = borrowed(&params.sub);
     let (ad_ids, utm) = (borrowed(&params.ad_ids), borrowed(&params.utm));
-    let mut click = on_its_way(core, route, person, params, &device, (&sub, &ad_ids, &utm));
+    let mut click = on_its_way(core, route, person, params, seen, (&sub, &ad_ids, &utm));
     // A test takes no permits.
     click.is_test = true;
     let decision = click.decide(0);

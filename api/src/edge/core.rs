@@ -15,7 +15,7 @@ use weir_engine::ids::{TenantId, UnixMs};
 use weir_engine::ports::{Append, ClickLookup, ReportStore};
 use weir_engine::routing::ClickFacts;
 use weir_engine::secrets::MasterSecret;
-use weir_engine::visitor::{Countries, DeviceCache, UserAgents, VisitorKeys};
+use weir_engine::visitor::{Countries, DeviceCache, PlaceCache, UserAgents, VisitorKeys};
 
 use super::minter::Minter;
 use super::telemetry::Meters;
@@ -81,6 +81,7 @@ pub(super) struct Core<L> {
     pub(super) routes: Arc<Routes>,
     pub(super) lane: L,
     pub(super) facts: RefCell<ClickFacts>,
+    pub(super) places: RefCell<PlaceCache>,
     devices: RefCell<DeviceCache>,
     minter: RefCell<Minter>,
     keys: RefCell<HashMap<TenantId, (u64, Keys)>>,
@@ -104,6 +105,7 @@ impl<L: Append> Core<L> {
             routes: Arc::clone(edge.mesh.routes()),
             lane,
             facts: RefCell::default(),
+            places: RefCell::default(),
             devices: RefCell::new(DeviceCache::new(edge.secrets.internal_key("devices"))),
             minter: RefCell::new(minter),
             keys: RefCell::default(),
