@@ -52,6 +52,15 @@ impl Cores {
         Ok((server, generator))
     }
 
+    /// All of them.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    pub fn all() -> anyhow::Result<Self> {
+        let count = allowed()?.len();
+        Ok(Self { first: 0, count })
+    }
+
     /// From their numbers on a command line: `FIRST+COUNT`.
     ///
     /// # Errors

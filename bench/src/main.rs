@@ -23,6 +23,10 @@ use crate::host::Cores;
 use crate::report::Report;
 use crate::rows::clicks::Effort;
 
+/// The allocator of the product.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures Weir against ceilings of the same run.
 #[derive(Parser)]
 #[command(
@@ -105,7 +109,7 @@ fn main() -> anyhow::Result<()> {
         report.measures.extend(match row {
             Row::Clicks => rows::clicks::run(folder, effort)?,
             Row::Alone => rows::alone::run(folder, effort)?,
-            Row::Journal => child::measured(Kind::Journal, servers, folder)?,
+            Row::Journal => child::measured(Kind::Journal, Cores::all()?, folder)?,
             Row::Fold => child::measured(Kind::Fold, servers, folder)?,
         });
     }

@@ -42,7 +42,10 @@ impl World {
     /// # Errors
     /// Something cannot be started.
     pub async fn start(folder: &Path) -> anyhow::Result<Self> {
-        let store = Arc::new(Embedded::open(folder.join("state.db"))?);
+        let file = folder.join("state.db");
+        // On a thread of the runtime, from which the store's own thread takes its place behind the clicks.
+        let store = tokio::task::spawn_blocking(move || Embedded::open(file));
+        let store = Arc::new(store.await??);
         let journal = Journal::open(folder, &weir_journal::Options::default())?;
         let ports = Ports {
             lane: journal.shared_lane(),
