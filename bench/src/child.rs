@@ -24,8 +24,8 @@ use crate::product::World;
 use crate::product::catalog::{Names, configure};
 use crate::rows;
 
-/// The place of actors and store behind the edge (`nice`): half of a core when both want it.
-const BEHIND_CLICKS: i32 = 3;
+/// The place of actors and store behind the edge (`nice`): a third of a core when both want it.
+const BEHIND_CLICKS: i32 = 5;
 
 /// How often samples of histograms are summed, as in a server.
 const UPKEEP: Duration = Duration::from_secs(5);

@@ -29,8 +29,8 @@ use crate::{doors, logging, visitors};
 
 /// Threads of actors, stores and the admin API.
 const WORKERS: usize = 2;
-/// Their place behind the edge (`nice`): clicks go first, and they get half of a core when both want it.
-const BEHIND_CLICKS: i32 = 3;
+/// Their place behind the edge (`nice`): clicks go first, and they get a third of what a click gets when both want a core.
+const BEHIND_CLICKS: i32 = 5;
 /// How often samples of histograms are summed: they pile up until somebody asks for metrics.
 const UPKEEP: Duration = Duration::from_secs(5);
 

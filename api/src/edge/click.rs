@@ -30,6 +30,7 @@ use super::address;
 use super::core::{Core, OnUnavailable};
 use super::params::ClickParams;
 use super::respond::{self, Answer, X_WEIR_CLICK};
+use super::service::Begun;
 use super::telemetry;
 
 /// Longest user agent and referrer kept, in bytes.
@@ -128,19 +129,19 @@ pub(super) fn begin<L: Append>(
     headers: &HeaderMap,
     (host, link): (&str, &str),
     query: &str,
-) -> Result<Recording<L::Appending>, Answer> {
+) -> Begun<L> {
     let read = ClickHeaders::read(headers);
     if read.is_prefetch {
         metrics::counter!(telemetry::NOT_CLICKS_TOTAL, "reason" => "prefetch").increment(1);
-        return Err(respond::not_a_navigation());
+        return Begun::answered(respond::not_a_navigation());
     }
     let Some(route) = core.routes.find(host, link) else {
         metrics::counter!(telemetry::NOT_CLICKS_TOTAL, "reason" => "unknown_link").increment(1);
-        return Err(respond::not_found());
+        return Begun::answered(respond::not_found());
     };
     let Ok(params) = ClickParams::read(query) else {
         metrics::counter!(telemetry::BAD_REQUESTS_TOTAL, "reason" => "parameters").increment(1);
-        return Err(respond::problem(
+        return Begun::answered(respond::problem(
             StatusCode::BAD_REQUEST,
             "bad_request",
             "too many parameters",
@@ -151,9 +152,9 @@ pub(super) fn begin<L: Append>(
     let person = read.person(address);
     if method == Method::HEAD {
         metrics::counter!(telemetry::NOT_CLICKS_TOTAL, "reason" => "head").increment(1);
-        return Err(answer_head(core, &route, &person, &params));
+        return Begun::answered(answer_head(core, &route, &person, &params));
     }
-    Ok(record(core, &route, &person, &params))
+    Begun::Click(record(core, &route, &person, &params))
 }
 
 /// The answer to a click of which it is known whether it is in the log.

@@ -40,11 +40,17 @@ const PASSING_OVER_TIME: Duration = Duration::from_secs(2);
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A request that was looked at.
-enum Begun<L: Append> {
+pub(super) enum Begun<L: Append> {
     Answered(Option<Answer>),
     Click(Recording<L::Appending>),
     /// Whatever needs more than the log's acknowledgement; boxed, so that a click waits in little room.
     Other(Pin<Box<dyn Future<Output = Answer>>>),
+}
+
+impl<L: Append> Begun<L> {
+    pub(super) fn answered(answer: Answer) -> Self {
+        Self::Answered(Some(answer))
+    }
 }
 
 /// The answer to a request. Written by hand and small, for it is moved about with each request.
@@ -96,7 +102,7 @@ impl<L: Append> Future for Answering<L> {
 /// Looks at a request. A click's is done with when this returns.
 fn begin<L: Append>(core: &Rc<Core<L>>, peer: IpAddr, request: Request<Incoming>) -> Begun<L> {
     if let Some(refused) = refusal(&request) {
-        return Begun::Answered(Some(refused));
+        return Begun::answered(refused);
     }
     let (parts, body) = request.into_parts();
     let Some(link) = parts.uri.path().strip_prefix("/c/") else {
@@ -106,12 +112,11 @@ fn begin<L: Append>(core: &Rc<Core<L>>, peer: IpAddr, request: Request<Incoming>
         }));
     };
     if !matches!(parts.method, Method::GET | Method::HEAD) {
-        return Begun::Answered(Some(not_allowed("GET, HEAD")));
+        return Begun::answered(not_allowed("GET, HEAD"));
     }
     let about = (host_of(&parts.uri, &parts.headers), link);
     let query = parts.uri.query().unwrap_or("");
     click::begin(core, peer, &parts.method, &parts.headers, about, query)
-        .map_or_else(|answer| Begun::Answered(Some(answer)), Begun::Click)
 }
 
 /// What is too large to be looked at.

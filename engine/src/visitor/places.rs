@@ -46,7 +46,7 @@ impl PlaceCache {
         let network = network_of(address);
         let spread = network.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
         let slot = &mut self.0[spread as usize & (NETWORKS - 1)];
-        if !slot.as_ref().is_some_and(|kept| kept.network == network) {
+        if slot.as_ref().is_none_or(|kept| kept.network != network) {
             let (place, is_wide) = countries.lookup_with_network(address);
             if !is_wide {
                 return place;
