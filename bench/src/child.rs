@@ -28,7 +28,7 @@ use crate::rows;
 const BEHIND_CLICKS: i32 = 5;
 
 /// How often samples of histograms are summed, as in a server.
-const UPKEEP: Duration = Duration::from_secs(5);
+const SUM_EVERY: Duration = Duration::from_secs(5);
 
 /// What a child does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -229,7 +229,7 @@ fn run_product(cores: Cores, folder: &Path) -> anyhow::Result<()> {
     let runtime = runtime()?;
     runtime.spawn(async move {
         loop {
-            tokio::time::sleep(UPKEEP).await;
+            tokio::time::sleep(SUM_EVERY).await;
             metrics.run_upkeep();
         }
     });

@@ -32,7 +32,7 @@ const WORKERS: usize = 2;
 /// Their place behind the edge (`nice`): clicks go first, and they get a third of what a click gets when both want a core.
 const BEHIND_CLICKS: i32 = 5;
 /// How often samples of histograms are summed: they pile up until somebody asks for metrics.
-const UPKEEP: Duration = Duration::from_secs(5);
+const SUM_EVERY: Duration = Duration::from_secs(5);
 
 /// A running server.
 pub struct Server {
@@ -97,7 +97,7 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
     let summed = metrics.clone();
     tokio::spawn(async move {
         loop {
-            tokio::time::sleep(UPKEEP).await;
+            tokio::time::sleep(SUM_EVERY).await;
             summed.run_upkeep();
         }
     });

@@ -16,7 +16,7 @@ use weir_actors::Route;
 use weir_engine::caps::Permit;
 use weir_engine::catalog::ReferrerPolicy;
 use weir_engine::click_id::ClickId;
-use weir_engine::fact::ClickOutcome;
+use weir_engine::fact::{ClickOutcome, ClickReason};
 use weir_engine::ids::{Position, UnixMs};
 use weir_engine::policy;
 use weir_engine::ports::{Append, AppendError};
@@ -210,6 +210,7 @@ struct Given {
     clicked: Clicked,
     /// See [`Unrecorded::elsewhere`].
     elsewhere: String,
+    reason: ClickReason,
     started: Instant,
 }
 
@@ -236,6 +237,10 @@ impl<A: Future<Output = Result<Position, AppendError>> + Unpin> Recording<A> {
         }
         let taken = given.started.elapsed();
         core.meters.clicked(clicked.outcome, taken);
+        if given.reason != ClickReason::None {
+            let reason = given.reason.as_str();
+            metrics::counter!(telemetry::CLICKS_NOT_SENT_TOTAL, "reason" => reason).increment(1);
+        }
         Poll::Ready(Ok(clicked))
     }
 }
@@ -347,6 +352,7 @@ pub(super) fn record<L: Append>(
     let given = Given {
         permits: std::mem::take(&mut decision.permits),
         elsewhere,
+        reason: decision.reason,
         started,
         clicked: Clicked {
             click_id,

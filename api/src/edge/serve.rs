@@ -302,8 +302,10 @@ fn start(
             }
             connection.as_mut().poll(cx)
         });
-        // How a connection ends is the peer's business.
-        drop(ended.await);
+        // How a connection ends is the peer's business; what could not be read is counted.
+        if ended.await.is_err_and(|e| e.is_parse()) {
+            metrics::counter!(telemetry::BAD_REQUESTS_TOTAL, "reason" => "malformed").increment(1);
+        }
     });
     connections.hold(id, watched, task.abort_handle());
 }
