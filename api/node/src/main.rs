@@ -29,6 +29,10 @@ const FAILED: u8 = 1;
 /// What was asked for cannot be understood.
 const USAGE: u8 = 2;
 
+/// Many small pieces are allocated on one thread and freed on another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let flags = flags_of(&cli);

@@ -15,7 +15,7 @@ use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -66,9 +66,18 @@ pub(super) struct Watched {
     write_blocked_since: Cell<Option<Instant>>,
     is_trusted: bool,
     now: Rc<Cell<Instant>>,
+    /// Of the task of the connection.
+    waker: RefCell<Option<Waker>>,
 }
 
 impl Watched {
+    /// The connection's task is polled: from now on it can be woken to end.
+    pub(super) fn is_polled(&self, cx: &Context<'_>) {
+        self.waker
+            .borrow_mut()
+            .get_or_insert_with(|| cx.waker().clone());
+    }
+
     /// A request is complete and is being handled.
     pub(super) fn begin(&self) {
         self.enter(Phase::Busy);
@@ -185,6 +194,7 @@ pub(super) struct Connections {
     now: Rc<Cell<Instant>>,
     held: RefCell<HashMap<u64, Held>>,
     next: Cell<u64>,
+    is_ending: Cell<bool>,
 }
 
 impl Connections {
@@ -194,6 +204,7 @@ impl Connections {
             now: Rc::new(Cell::new(Instant::now())),
             held: RefCell::new(HashMap::new()),
             next: Cell::new(0),
+            is_ending: Cell::new(false),
         })
     }
 
@@ -205,6 +216,7 @@ impl Connections {
             write_blocked_since: Cell::new(None),
             is_trusted,
             now: Rc::clone(&self.now),
+            waker: RefCell::default(),
         })
     }
 
@@ -221,6 +233,19 @@ impl Connections {
     /// A connection has ended.
     pub(super) fn ended(&self, id: u64) {
         self.held.borrow_mut().remove(&id);
+    }
+
+    /// Tells all connections to end after the answer they owe.
+    pub(super) fn end(&self) {
+        self.is_ending.set(true);
+        let wakers = |held: &Held| held.watched.waker.borrow().clone();
+        let all: Vec<Waker> = self.held.borrow().values().filter_map(wakers).collect();
+        all.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether connections are to end.
+    pub(super) fn is_ending(&self) -> bool {
+        self.is_ending.get()
     }
 
     /// How many are held.

@@ -1,18 +1,25 @@
 //! From a request to its handler, with the limits of the public listener.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode};
 use weir_actors::PublishedKey;
 use weir_engine::ports::Append;
 
 use crate::api_key;
 
+use super::click::Recording;
+use super::connection::Watched;
 use super::core::Core;
 use super::inbound::{BodyKind, Inbound};
 use super::postback::{self, Arrived};
@@ -32,23 +39,84 @@ const MAX_PASSED_OVER: usize = 1 << 20;
 const PASSING_OVER_TIME: Duration = Duration::from_secs(2);
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Answers a request.
-pub(super) async fn respond<L: Append>(
-    core: &Core<L>,
-    peer: IpAddr,
-    request: Request<Incoming>,
-) -> Answer {
-    let id = core.request_id();
-    let mut answer = match refusal(&request) {
-        Some(refused) => refused,
-        None => dispatch(core, peer, request).await,
+/// A request that was looked at.
+pub(super) enum Begun<L: Append> {
+    Answered(Option<Answer>),
+    Click(Recording<L::Appending>),
+    /// Whatever needs more than the log's acknowledgement; boxed, so that a click waits in little room.
+    Other(Pin<Box<dyn Future<Output = Answer>>>),
+}
+
+impl<L: Append> Begun<L> {
+    pub(super) fn answered(answer: Answer) -> Self {
+        Self::Answered(Some(answer))
+    }
+}
+
+/// The answer to a request. Written by hand and small, for it is moved about with each request.
+pub(super) struct Answering<L: Append> {
+    core: Rc<Core<L>>,
+    watched: Rc<Watched>,
+    begun: Begun<L>,
+}
+
+impl<L: Append> Answering<L> {
+    pub(super) fn begin(
+        core: &Rc<Core<L>>,
+        watched: &Rc<Watched>,
+        peer: IpAddr,
+        request: Request<Incoming>,
+    ) -> Self {
+        watched.begin();
+        Self {
+            begun: begin(core, peer, request),
+            core: Rc::clone(core),
+            watched: Rc::clone(watched),
+        }
+    }
+}
+
+impl<L: Append> Future for Answering<L> {
+    type Output = Result<Answer, Infallible>;
+
+    /// # Panics
+    /// When polled again after it was ready.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self {
+            core,
+            watched,
+            begun,
+        } = self.get_mut();
+        let mut answer = match begun {
+            Begun::Answered(answer) => answer.take().expect("a request is answered once"),
+            Begun::Click(recording) => click::answer(ready!(recording.poll_done(core, cx))),
+            Begun::Other(answering) => ready!(answering.as_mut().poll(cx)),
+        };
+        let headers = answer.headers_mut();
+        headers.insert(X_REQUEST_ID, core.request_id());
+        watched.finish();
+        Poll::Ready(Ok(answer))
+    }
+}
+
+/// Looks at a request. A click's is done with when this returns.
+fn begin<L: Append>(core: &Rc<Core<L>>, peer: IpAddr, request: Request<Incoming>) -> Begun<L> {
+    if let Some(refused) = refusal(&request) {
+        return Begun::answered(refused);
+    }
+    let (parts, body) = request.into_parts();
+    let Some(link) = parts.uri.path().strip_prefix("/c/") else {
+        let core = Rc::clone(core);
+        return Begun::Other(Box::pin(async move {
+            dispatch(&core, peer, &parts, body).await
+        }));
     };
-    // Letters, digits and underscores.
-    let value = HeaderValue::try_from(id);
-    value
-        .into_iter()
-        .for_each(|v| drop(answer.headers_mut().insert(X_REQUEST_ID, v)));
-    answer
+    if !matches!(parts.method, Method::GET | Method::HEAD) {
+        return Begun::answered(not_allowed("GET, HEAD"));
+    }
+    let about = (host_of(&parts.uri, &parts.headers), link);
+    let query = parts.uri.query().unwrap_or("");
+    click::begin(core, peer, &parts.method, &parts.headers, about, query)
 }
 
 /// What is too large to be looked at.
@@ -78,20 +146,16 @@ fn refusal(request: &Request<Incoming>) -> Option<Answer> {
     ))
 }
 
-async fn dispatch<L: Append>(core: &Core<L>, peer: IpAddr, request: Request<Incoming>) -> Answer {
-    let (parts, body) = request.into_parts();
+async fn dispatch<L: Append>(
+    core: &Core<L>,
+    peer: IpAddr,
+    parts: &Parts,
+    body: Incoming,
+) -> Answer {
     let query = parts.uri.query().unwrap_or("");
     let (method, headers) = (&parts.method, &parts.headers);
     let host = host_of(&parts.uri, headers);
     let path = parts.uri.path();
-    if let Some(link) = path.strip_prefix("/c/") {
-        return match *method {
-            Method::GET | Method::HEAD => {
-                click::answer(core, peer, method, headers, (host, link), query).await
-            }
-            _ => not_allowed("GET, HEAD"),
-        };
-    }
     match path {
         "/postback" | "/px" => match *method {
             Method::GET | Method::POST => {

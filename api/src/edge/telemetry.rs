@@ -1,4 +1,9 @@
-//! Names of what the edge measures.
+//! Names of what the edge measures, and the meters of the click path.
+
+use std::time::Duration;
+
+use metrics::{Counter, Histogram};
+use weir_engine::fact::ClickOutcome;
 
 /// Clicks by `outcome`.
 pub const CLICKS_TOTAL: &str = "weir_clicks_total";
@@ -20,3 +25,31 @@ pub const POSTBACKS_TOTAL: &str = "weir_postbacks_total";
 pub const CONNECTIONS: &str = "weir_connections";
 /// Connections that were closed by us, by `reason`.
 pub const CONNECTIONS_CLOSED_TOTAL: &str = "weir_connections_closed_total";
+
+/// What every click is counted by, looked up once.
+pub(super) struct Meters {
+    clicks: Box<[(ClickOutcome, Counter)]>,
+    click_seconds: Histogram,
+}
+
+impl Meters {
+    pub(super) fn new() -> Self {
+        let clicks = ClickOutcome::ALL.iter().map(|&outcome| {
+            let counter = metrics::counter!(CLICKS_TOTAL, "outcome" => outcome.as_str());
+            (outcome, counter)
+        });
+        Self {
+            clicks: clicks.collect(),
+            click_seconds: metrics::histogram!(CLICK_SECONDS),
+        }
+    }
+
+    /// A click is in the log, `taken` after its decision began.
+    pub(super) fn clicked(&self, outcome: ClickOutcome, taken: Duration) {
+        let mut clicks = self.clicks.iter();
+        if let Some((_, counter)) = clicks.find(|(of, _)| *of == outcome) {
+            counter.increment(1);
+        }
+        self.click_seconds.record(taken);
+    }
+}

@@ -1,5 +1,6 @@
 //! `POST /v1/track/click`: a click without a redirect, for servers.
 
+use std::future::poll_fn;
 use std::net::IpAddr;
 
 use hyper::StatusCode;
@@ -75,7 +76,8 @@ pub(super) async fn answer<L: Append>(
         referrer,
         language: &said.language,
     };
-    match click::record(core, &route, &person, &params).await {
+    let mut recording = click::record(core, &route, &person, &params);
+    match poll_fn(|cx| recording.poll_done(core, cx)).await {
         Ok(clicked) => respond::json(StatusCode::OK, &tracked(&clicked, key.tenant)),
         Err(_) => respond::unavailable("unavailable"),
     }

@@ -50,6 +50,14 @@ pub(crate) struct Writer {
     dictionary: Dictionary,
     /// How long the last sync took.
     last_sync: Duration,
+    meters: Meters,
+}
+
+/// What is measured of each group, looked up once.
+struct Meters {
+    fsync_seconds: metrics::Histogram,
+    append_seconds: metrics::Histogram,
+    batch_facts: metrics::Histogram,
 }
 
 /// Why a group could not be written.
@@ -89,6 +97,11 @@ impl Writer {
             open,
             dictionary: Dictionary::default(),
             last_sync: Duration::ZERO,
+            meters: Meters {
+                fsync_seconds: metrics::histogram!("weir_journal_fsync_seconds"),
+                append_seconds: metrics::histogram!("weir_journal_append_seconds"),
+                batch_facts: metrics::histogram!("weir_journal_batch_facts"),
+            },
         }
     }
 
@@ -99,6 +112,7 @@ impl Writer {
             open,
             dictionary,
             last_sync,
+            meters,
         } = &mut self;
         let last = Last(around);
         let mut work = Work {
@@ -106,6 +120,7 @@ impl Writer {
             open,
             dictionary,
             last_sync,
+            meters,
         };
         around.doors.bell.answered_by(std::thread::current());
         loop {
@@ -134,6 +149,7 @@ struct Work<'a> {
     open: &'a mut Open,
     dictionary: &'a mut Dictionary,
     last_sync: &'a mut Duration,
+    meters: &'a Meters,
 }
 
 impl Work<'_> {
@@ -204,7 +220,7 @@ impl Work<'_> {
             let began = Instant::now();
             self.open.file.sync()?;
             *self.last_sync = began.elapsed();
-            metrics::histogram!("weir_journal_fsync_seconds").record(*self.last_sync);
+            self.meters.fsync_seconds.record(*self.last_sync);
         }
         assert!(
             draft.next.total() == ordinal + u64::from(draft.facts),
@@ -233,9 +249,9 @@ impl Work<'_> {
 
     fn acknowledge(&self, facts: u32, taken: &mut [Taken]) {
         if let Some(oldest) = taken.iter().filter_map(|lane| lane.oldest).min() {
-            metrics::histogram!("weir_journal_append_seconds").record(oldest.elapsed());
+            self.meters.append_seconds.record(oldest.elapsed());
         }
-        metrics::histogram!("weir_journal_batch_facts").record(f64::from(facts));
+        self.meters.batch_facts.record(f64::from(facts));
         for lane in taken {
             lane.acknowledge();
         }
