@@ -99,7 +99,7 @@ impl Demo {
             .replace("{amount}", "49.90")
             .replace("{txid}", "order-1");
         format!(
-            "\n  A click (where it goes, and its id):\n    CLICK=$(curl -si -A '{BROWSER}' '{click_url}' | tee /dev/stderr | grep -oE '[0-9a-z]{{32}}')\n\n  A sale for that click, as the advertiser reports it:\n    curl -s \"{postback}\"\n\n  Today's report:\n    curl -s {admin}/v1/reports/query -H 'Authorization: Bearer {api_key}' -H 'Content-Type: application/json' -d '{{\"from\":\"'$(date -u +%F)'\",\"to\":\"'$(date -u -d tomorrow +%F)'\",\"group_by\":[\"campaign\"]}}'\n\n  tenant {tenant}\n  operator key {operator_key}\n"
+            "\n  A click (where it goes, and its id):\n    CLICK=$(curl -si -A '{BROWSER}' '{click_url}' | tee /dev/stderr | grep -oE '[0-9a-z]{{32}}')\n\n  A sale for that click, as the advertiser reports it:\n    curl -s \"{postback}\"\n\n  Today's report:\n    curl -s {admin}/v1/reports/query -H 'Authorization: Bearer {api_key}' -H 'Content-Type: application/json' -d '{{\"from\":\"'$(date -u +%F)'\",\"to\":\"'$(date -u -d tomorrow +%F)'\",\"timezone\":\"UTC\",\"group_by\":[\"campaign\"]}}'\n\n  tenant {tenant}\n  operator key {operator_key}\n"
         )
     }
 }
