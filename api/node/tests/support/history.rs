@@ -165,7 +165,9 @@ impl Admin {
             body.to_string()
         };
         loop {
-            let answer = self.client.send(method, path, &headers, &body).unwrap();
+            let mut send = || self.client.send(method, path, &headers, &body);
+            // The server closes a connection on which nothing came for a while.
+            let answer = send().or_else(|_| send()).unwrap();
             if answer.status == 429 {
                 std::thread::sleep(Duration::from_millis(100));
                 continue;
