@@ -130,6 +130,9 @@ pub struct DemoArgs {
     /// Days of history; 0 = none
     #[arg(long, default_value_t = 90)]
     pub days: u32,
+    /// Where a new history ends (RFC 3339): the same seed, days and end make the same history [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
 }
 
 /// See `weir migrate --help`.

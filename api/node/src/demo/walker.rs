@@ -9,7 +9,6 @@ use weir_api::edge::Minter;
 use weir_engine::click_id::{ClickId, ClickKey};
 use weir_engine::fact::{AuthKind, ConversionReceived, Kind, ReceivedPrivate};
 use weir_engine::ids::{AffiliateId, TenantId, UnixMs};
-use weir_engine::policy;
 use weir_engine::ports::Append;
 use weir_engine::record::Record;
 use weir_engine::routing::{
@@ -188,7 +187,8 @@ impl Walker {
                 address: person.address,
                 referrer: texts.referrer,
             },
-            draw: policy::draw_of(campaign.seed, &made.click_id),
+            // Not of the click id, whose signature is another in every installation.
+            draw: chance.next(),
             is_test: false,
         };
         let decision = decide(&request, &tenant, &campaign, &mut Silent);
