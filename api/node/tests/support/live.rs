@@ -10,6 +10,10 @@ const PERSON: (&str, &str) = (
     "User-Agent",
     "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
 );
+const BOT: (&str, &str) = (
+    "User-Agent",
+    "Googlebot/2.1 (+http://www.google.com/bot.html)",
+);
 
 /// Somebody who clicks and sells.
 struct Trader<'a> {
@@ -57,6 +61,11 @@ impl Trader<'_> {
             reason => reason,
         });
         word("conversion_id")
+    }
+
+    fn change(&mut self, offer: &str, body: &Value) {
+        let path = format!("/v1/offers/{offer}");
+        self.admin.ask(&self.tenant, "PATCH", &path, body);
     }
 
     fn decide(&mut self, conversion: &str, status: &str) {
@@ -127,6 +136,7 @@ fn under_a_cap(trader: &mut Trader<'_>, advertiser: &Value, affiliate: &str) {
     trader.sell(&clicks[5], "txid=c6&amount=5&status=frozen");
 }
 
+/// Terms that change between sales, goals, other currencies, and staff who changes its mind.
 fn without_a_cap(trader: &mut Trader<'_>, advertiser: &Value, affiliate: &str) {
     let (offer, path) = trader.offer(advertiser, affiliate, json!({}));
     let clicks: Vec<String> = (0..8).map(|_| trader.click(&path, &[PERSON])).collect();
@@ -135,61 +145,48 @@ fn without_a_cap(trader: &mut Trader<'_>, advertiser: &Value, affiliate: &str) {
     }
     let foreign = trader.sell(&clicks[1], "txid=f1&amount=20&currency=EUR");
     let sold = trader.sell(&clicks[2], "txid=f2&amount=20&currency=USD");
-    let change =
-        json!({"payout": {"type": "cpa", "amount": "4.00"}, "min_seconds_to_convert": 3600});
-    trader.admin.ask(
-        &trader.tenant.clone(),
-        "PATCH",
-        &format!("/v1/offers/{offer}"),
-        &change,
+    let fixed = json!({"type": "cpa", "amount": "4.00"});
+    trader.change(
+        &offer,
+        &json!({"payout": fixed, "min_seconds_to_convert": 3600}),
     );
     trader.sell(&clicks[3], "txid=f3&amount=20");
-    let ease = json!({"min_seconds_to_convert": 0, "repeat": "all"});
-    trader.admin.ask(
-        &trader.tenant.clone(),
-        "PATCH",
-        &format!("/v1/offers/{offer}"),
-        &ease,
+    trader.change(
+        &offer,
+        &json!({"min_seconds_to_convert": 0, "repeat": "all"}),
     );
     for _ in 0..2 {
         trader.sell(&clicks[3], "txid=f4&amount=20");
     }
-    let (token, key) = (trader.other_token.clone(), trader.pixel_key.clone());
-    trader.send(&format!(
-        "/postback?click_id={}&token={token}&amount=1",
-        clicks[4]
-    ));
-    trader.send(&format!(
-        "/px?click_id={}&key={key}&amount=8&txid=p1",
-        clicks[4]
-    ));
-    let forged = format!(
-        "{}{}",
-        &clicks[5][..31],
-        if clicks[5].ends_with('0') { '1' } else { '0' }
-    );
-    trader.sell(&forged, "amount=1");
-    let test = trader.click(&format!("{path}&test=1"), &[PERSON]);
-    trader.sell(&test, "txid=t1&amount=1000");
-    let bot = trader.click(
-        &path,
-        &[(
-            "User-Agent",
-            "Googlebot/2.1 (+http://www.google.com/bot.html)",
-        )],
-    );
-    trader.sell(&bot, "txid=b1&amount=7");
-    let arms =
-        json!({"name": "House", "distribution": {"mode": "fixed"}, "arms": [{"offer_id": offer}]});
-    let house = trader.make("/v1/campaigns", &arms);
-    let link = path_of(house["click_url"].as_str().unwrap())
-        .split('?')
-        .next()
-        .unwrap()
-        .to_owned();
-    let click = trader.click(&link, &[PERSON]);
-    trader.sell(&click, "txid=h1&amount=70");
+    by_others(trader, &clicks[4]);
+    others_clicks(trader, &path, &offer);
     trader.decide(&sold, "rejected");
     trader.decide(&sold, "approved");
     trader.decide(&foreign, "rejected");
+}
+
+/// Conversions that another advertiser, a pixel and a forger report.
+fn by_others(trader: &mut Trader<'_>, click: &str) {
+    let (token, key) = (trader.other_token.clone(), trader.pixel_key.clone());
+    trader.send(&format!(
+        "/postback?click_id={click}&token={token}&amount=1"
+    ));
+    trader.send(&format!("/px?click_id={click}&key={key}&amount=8&txid=p1"));
+    let other_end = if click.ends_with('0') { '1' } else { '0' };
+    trader.sell(&format!("{}{other_end}", &click[..31]), "amount=1");
+}
+
+/// Conversions of a test, of a bot and of house traffic.
+fn others_clicks(trader: &mut Trader<'_>, path: &str, offer: &str) {
+    let test = trader.click(&format!("{path}&test=1"), &[PERSON]);
+    trader.sell(&test, "txid=t1&amount=1000");
+    let bot = trader.click(path, &[BOT]);
+    trader.sell(&bot, "txid=b1&amount=7");
+    let arms = json!([{"offer_id": offer}]);
+    let house = json!({"name": "House", "distribution": {"mode": "fixed"}, "arms": arms});
+    let house = trader.make("/v1/campaigns", &house);
+    let url = house["click_url"].as_str().unwrap();
+    let link = path_of(url).split('?').next().unwrap().to_owned();
+    let click = trader.click(&link, &[PERSON]);
+    trader.sell(&click, "txid=h1&amount=70");
 }
