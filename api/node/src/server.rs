@@ -17,7 +17,7 @@ use weir_engine::ids::{PARTITIONS, UnixMs};
 use weir_engine::ports::{LedgerStore, ReportStore};
 use weir_engine::secrets::MasterSecret;
 use weir_engine::visitor::{Countries, UserAgents};
-use weir_journal::{Cursors, Journal};
+use weir_journal::{Cursors, FolderLock, Journal};
 
 use crate::data_folder::DataFolder;
 use crate::doors::{Doors, Running};
@@ -102,6 +102,15 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
         }
     });
     let folder = DataFolder::create(&settings.node.data)?;
+    // Whatever refuses comes before anything slow: a second instance, and a port that is taken, are told at once.
+    let lock = FolderLock::take(folder.path())?;
+    let listeners = edge::bind(traffic_address(settings), edge_threads(settings))?;
+    let doors = Doors::open(
+        SocketAddr::new(settings.listen.host, settings.listen.admin_port),
+        SocketAddr::new(settings.listen.ops_host, settings.listen.ops_port),
+        metrics,
+    )
+    .await?;
     let secrets = MasterSecret::new(folder.master_secret()?);
     // Two slow loads, side by side.
     let database = settings.geo.database.clone();
@@ -111,15 +120,8 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
     let file = folder.store();
     let store = tokio::task::spawn_blocking(move || Embedded::open(file));
     let store = Arc::new(store.await?.context("store")?);
-    let journal = open_journal(settings, &folder, store.as_ref()).await?;
-    let doors = Doors::open(
-        SocketAddr::new(settings.listen.host, settings.listen.admin_port),
-        SocketAddr::new(settings.listen.ops_host, settings.listen.ops_port),
-        metrics,
-    )
-    .await?;
+    let journal = open_journal(settings, &folder, lock, store.as_ref()).await?;
     let mesh = start_mesh(settings, &store, &journal).await?;
-    let listeners = edge::bind(traffic_address(settings), edge_threads(settings))?;
     let urls = Urls {
         traffic: format!("http://{}", shown(listeners[0].local_addr()?)),
         admin: format!("http://{}", shown(doors.admin_address)),
@@ -234,6 +236,7 @@ impl Parts {
 async fn open_journal(
     settings: &Settings,
     folder: &DataFolder,
+    lock: FolderLock,
     store: &Embedded,
 ) -> anyhow::Result<Journal> {
     let mut must_reach = [0; PARTITIONS as usize];
@@ -249,7 +252,7 @@ async fn open_journal(
         must_reach: Cursors(must_reach),
         ..weir_journal::Options::default()
     };
-    Ok(Journal::open(folder.path(), &options)?)
+    Ok(Journal::open_locked(folder.path(), &options, lock)?)
 }
 
 fn traffic_address(settings: &Settings) -> SocketAddr {

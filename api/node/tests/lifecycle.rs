@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Output;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use support::catalog::{Admin, Link, PERSON, click, click_id_of, new_tenant, text};
@@ -24,6 +25,21 @@ fn good(data: &Path, arguments: &[&str]) -> String {
     let output = weir(data, arguments);
     assert!(output.status.success(), "{arguments:?}: {}", said(&output));
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// `weir serve` with this traffic port and any others.
+fn serve_on(traffic_port: &str) -> [&str; 7] {
+    let mut command = [
+        "serve",
+        "--traffic-port",
+        "0",
+        "--admin-port",
+        "0",
+        "--ops-port",
+        "0",
+    ];
+    command[2] = traffic_port;
+    command
 }
 
 /// A tenant with a link that takes everybody.
@@ -108,18 +124,15 @@ fn a_second_instance_is_refused_by_name_while_reading_commands_work() {
         .get(&format!("/postback?click_id={id}&token={token}"))
         .unwrap();
 
-    let ports = [
-        "serve",
-        "--traffic-port",
-        "0",
-        "--admin-port",
-        "0",
-        "--ops-port",
-        "0",
-    ];
-    let second = weir(&data, &ports);
-    let why = said(&second);
-    assert_eq!(second.status.code(), Some(1), "{why}");
+    let tries = (0..3).map(|_| {
+        let began = Instant::now();
+        let second = weir(&data, &serve_on("0"));
+        assert_eq!(second.status.code(), Some(1), "{}", said(&second));
+        (began.elapsed(), said(&second))
+    });
+    // The quickest of three: what else this machine does is not what is asked.
+    let (time, why) = tries.min().unwrap();
+    assert!(time < Duration::from_secs(1), "told at once: {time:?}");
     let holder = server.ready["pid"].to_string();
     let folder_name = data.file_name().unwrap().to_str().unwrap();
     assert!(why.contains(&holder) && why.contains(folder_name), "{why}");
@@ -151,6 +164,26 @@ fn a_second_instance_is_refused_by_name_while_reading_commands_work() {
     let mut traffic = Client::new(&server.url("/traffic"));
     let again = click(&mut traffic, &format!("/c/{}?sub1=s", link.link));
     assert_eq!(again.status, 302, "the first goes on");
+}
+
+#[test]
+fn a_second_server_on_a_port_that_is_taken_is_refused_and_told_which() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, other) = (folder.path().join("data"), folder.path().join("other"));
+    let server = Server::start(&data, &["serve"]);
+    let url = server.url("/traffic");
+    let (_, port) = url.rsplit_once(':').unwrap();
+    let second = weir(&other, &serve_on(port));
+    let why = said(&second);
+    assert_eq!(second.status.code(), Some(1), "{why}");
+    assert!(
+        why.contains(&format!("traffic port {port} is taken")),
+        "{why}"
+    );
+    for _ in 0..20 {
+        let answer = Client::new(&url).get("/c/nothing").unwrap();
+        assert_eq!(answer.status, 404, "the first has all of the traffic");
+    }
 }
 
 #[test]

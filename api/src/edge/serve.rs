@@ -35,6 +35,12 @@ const NO_DESCRIPTORS: Duration = Duration::from_millis(50);
 /// The edge could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
+    /// Another process listens there: stop it, or take another port.
+    #[error("traffic port {} is taken: another process listens on {address}", address.port())]
+    Taken {
+        /// Where.
+        address: SocketAddr,
+    },
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
@@ -51,9 +57,19 @@ pub enum ServeError {
 
 /// Listeners on one address, one a core.
 ///
+/// Listeners that share a port do so with everybody of the same user, and the kernel splits the traffic: so the
+/// address is first bound alone, which fails when somebody is there.
+///
 /// # Errors
-/// [`ServeError::Listen`].
+/// [`ServeError::Taken`], [`ServeError::Listen`].
 pub fn bind(address: SocketAddr, cores: usize) -> Result<Vec<StdListener>, ServeError> {
+    match socket(address, false) {
+        Ok(alone) => drop(alone),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            return Err(ServeError::Taken { address });
+        }
+        Err(source) => return Err(ServeError::Listen { address, source }),
+    }
     let mut listeners = Vec::with_capacity(cores);
     let mut address = address;
     for _ in 0..cores.max(1) {
@@ -68,17 +84,23 @@ pub fn bind(address: SocketAddr, cores: usize) -> Result<Vec<StdListener>, Serve
 }
 
 fn listen(address: SocketAddr) -> io::Result<StdListener> {
+    let socket = socket(address, true)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// A socket with an address; others of `is_shared` may have the same.
+fn socket(address: SocketAddr, is_shared: bool) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
+    socket.set_reuse_port(is_shared)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 /// The running edge.
