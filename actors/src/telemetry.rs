@@ -18,3 +18,5 @@ pub const CAMPAIGNS_AWAKE: &str = "weir_campaigns_awake";
 pub const FOLDED_FACTS_TOTAL: &str = "weir_folded_facts_total";
 /// Unique clicks forgotten before their time, for want of capacity.
 pub const UNIQUENESS_EVICTIONS_TOTAL: &str = "weir_uniqueness_evictions_total";
+/// Reads that were answered before the store had everything that was in the log.
+pub const READS_BEHIND_TOTAL: &str = "weir_reads_behind_total";

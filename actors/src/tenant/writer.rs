@@ -204,7 +204,7 @@ impl Writer {
         let answer = change.map_or(Err(SetStatusError::Conflict), |c| Ok(c.conversion.clone()));
         let progress = Arc::clone(&self.progress);
         tokio::spawn(async move {
-            progress.wait_for(position).await;
+            progress.hurry_to(position).await;
             drop(reply.send(answer));
         });
     }
