@@ -1,5 +1,6 @@
 //! From a request to its handler, with the limits of the public listener.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -114,7 +115,8 @@ fn begin<L: Append>(core: &Rc<Core<L>>, peer: IpAddr, request: Request<Incoming>
     if !matches!(parts.method, Method::GET | Method::HEAD) {
         return Begun::answered(not_allowed("GET, HEAD"));
     }
-    let about = (host_of(&parts.uri, &parts.headers), link);
+    let host = host_of(&parts.uri, &parts.headers);
+    let about = (&*host, link);
     let query = parts.uri.query().unwrap_or("");
     click::begin(core, peer, &parts.method, &parts.headers, about, query)
 }
@@ -154,7 +156,7 @@ async fn dispatch<L: Append>(
 ) -> Answer {
     let query = parts.uri.query().unwrap_or("");
     let (method, headers) = (&parts.method, &parts.headers);
-    let host = host_of(&parts.uri, headers);
+    let host = &*host_of(&parts.uri, headers);
     let path = parts.uri.path();
     match path {
         "/postback" | "/px" => match *method {
@@ -294,13 +296,18 @@ fn not_allowed(allow: &'static str) -> Answer {
     answer
 }
 
-/// The host that was asked for, without its port.
-fn host_of<'a>(uri: &'a hyper::Uri, headers: &'a HeaderMap) -> &'a str {
+/// The host that was asked for, without its port and in lower case, as it nearly always comes.
+fn host_of<'a>(uri: &'a hyper::Uri, headers: &'a HeaderMap) -> Cow<'a, str> {
     let named = headers.get(header::HOST).and_then(|v| v.to_str().ok());
     let host = uri.host().or(named).unwrap_or("");
-    match host.rsplit_once(':') {
+    let host = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => host,
+    };
+    if host.bytes().any(|b| b.is_ascii_uppercase()) {
+        Cow::Owned(host.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(host)
     }
 }
 
@@ -308,4 +315,26 @@ fn host_of<'a>(uri: &'a hyper::Uri, headers: &'a HeaderMap) -> &'a str {
 fn key_of<L: Append>(core: &Core<L>, headers: &HeaderMap) -> Option<PublishedKey> {
     let key = api_key::of_headers(headers)?;
     core.routes.api_key(&api_key::digest(key)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_the_same_in_any_case_and_on_any_port() {
+        let cases = [
+            ("go.brand.example", "go.brand.example", false),
+            ("go.brand.example:8080", "go.brand.example", false),
+            ("Go.BRAND.example:8080", "go.brand.example", true),
+        ];
+        let uri = hyper::Uri::from_static("/c/x");
+        for (header, host, is_copied) in cases {
+            let value = HeaderValue::from_static(header);
+            let headers = HeaderMap::from_iter([(header::HOST, value)]);
+            let found = host_of(&uri, &headers);
+            assert_eq!(found, host);
+            assert_eq!(matches!(found, Cow::Owned(_)), is_copied, "{header}");
+        }
+    }
 }
