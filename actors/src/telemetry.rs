@@ -6,7 +6,7 @@ pub const JOURNAL_LAG_FACTS: &str = "weir_journal_lag_facts";
 pub const CONVERSIONS_TOTAL: &str = "weir_conversions_total";
 /// What was refused for want of room, by `reason`.
 pub const SHED_TOTAL: &str = "weir_shed_total";
-/// Restarts of the fold, by the kind of `actor` that failed.
+/// Restarts of the fold: the log says which actor failed.
 pub const RESTARTS_TOTAL: &str = "weir_fold_restarts_total";
 /// Facts that this build could not read.
 pub const UNREADABLE_FACTS_TOTAL: &str = "weir_unreadable_facts_total";

@@ -28,10 +28,7 @@ const HEAD_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
 /// Connections at a time.
 const CONNECTIONS_MAX: usize = 1_024;
-/// How long answers under way may take after the end was announced.
-const DRAIN: Duration = Duration::from_secs(10);
-
-/// Serves `app` on `listener` until `shutdown` resolves; then lets answers under way be finished.
+/// Serves `app` on `listener` until `shutdown` resolves; then lets answers under way be finished, for `patience`.
 ///
 /// # Errors
 /// The listener has no address.
@@ -39,6 +36,7 @@ pub async fn serve(
     listener: TcpListener,
     app: impl Endpoint<Output = Response> + 'static,
     shutdown: impl Future<Output = ()>,
+    patience: Duration,
 ) -> io::Result<()> {
     let local = listener.local_addr()?;
     let app = Arc::new(app);
@@ -72,7 +70,7 @@ pub async fn serve(
     }
     drop(listener);
     ending.send_replace(true);
-    drain(connections).await;
+    drain(connections, patience).await;
     Ok(())
 }
 
@@ -88,9 +86,9 @@ async fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
     }
 }
 
-async fn drain(mut connections: JoinSet<()>) {
+async fn drain(mut connections: JoinSet<()>, patience: Duration) {
     let drained = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(DRAIN, drained).await.is_err() {
+    if tokio::time::timeout(patience, drained).await.is_err() {
         tracing::warn!("connections were cut at the end");
     }
 }
@@ -150,6 +148,9 @@ mod tests {
 
     use super::*;
 
+    /// How long the listeners of these tests wait at the end.
+    const END: Duration = Duration::from_millis(300);
+
     /// A listener that is ended by the sender, and a bell that rings when a request has come; its answer takes
     /// `patience`.
     struct Started {
@@ -173,7 +174,7 @@ mod tests {
         });
         let (end, ended) = oneshot::channel::<()>();
         let shutdown = async move { drop(ended.await) };
-        let serving = tokio::spawn(serve(listener, app, shutdown));
+        let serving = tokio::spawn(serve(listener, app, shutdown, END));
         Started {
             address,
             end,
@@ -235,5 +236,19 @@ mod tests {
             TcpStream::connect(address).await.is_err(),
             "nothing listens any more"
         );
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_takes_longer_than_the_end_is_cut() {
+        let server = started(Duration::from_secs(600)).await;
+        let mut stream = TcpStream::connect(server.address).await.expect("connected");
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await
+            .expect("sent");
+        server.has_come.notified().await;
+        server.end.send(()).expect("serving");
+        let ended = tokio::time::timeout(Duration::from_secs(60), server.serving).await;
+        ended.expect("it ends").expect("no panic").expect("served");
     }
 }

@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use weir_actors::telemetry::{CONVERSIONS_TOTAL, SHED_TOTAL};
+use weir_actors::telemetry::{CONVERSIONS_TOTAL, JOURNAL_LAG_FACTS, SHED_TOTAL};
 use weir_actors::{Clock, Journal, Mesh};
 use weir_api::admin::{self, AdminContext, Allowance, Random};
 use weir_api::edge::telemetry;
@@ -24,6 +25,14 @@ const SECONDS: [f64; 16] = [
     5.0, 10.0,
 ];
 
+/// Buckets of facts a write of the log.
+const FACTS: [f64; 13] = [
+    1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0, 4_096.0, 16_384.0,
+];
+
+/// How long the ops listener waits at the end for answers under way.
+const OPS_PATIENCE: Duration = Duration::from_millis(100);
+
 /// Starts gathering metrics.
 ///
 /// # Errors
@@ -31,6 +40,7 @@ const SECONDS: [f64; 16] = [
 pub fn metrics() -> anyhow::Result<PrometheusHandle> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
+        .and_then(|b| b.set_buckets_for_metric(Matcher::Suffix("_facts".to_owned()), &FACTS))
         .and_then(PrometheusBuilder::install_recorder)
         .context("metrics")?;
     count_from_zero();
@@ -94,13 +104,17 @@ impl Doors {
             tasks: Vec::new(),
             vital: Arc::default(),
         };
-        let vital = Arc::clone(&running.vital);
+        let (vital, measured) = (Arc::clone(&running.vital), Arc::clone(&running.vital));
         let context = OpsContext {
             health: Box::new(move || vital.now()),
-            metrics: Box::new(move || metrics.render()),
+            metrics: Box::new(move || {
+                measured.measure();
+                metrics.render()
+            }),
             version: serde_json::json!({"version": env!("CARGO_PKG_VERSION")}),
         };
-        let serving = serve(ops, ops::app(context), running.stopped());
+        // Health checks and metrics are answered at once: nobody waits for them at the end.
+        let serving = serve(ops, ops::app(context), running.stopped(), OPS_PATIENCE);
         running.tasks.push(tokio::spawn(serving));
         Ok(Self {
             admin,
@@ -110,10 +124,11 @@ impl Doors {
         })
     }
 
-    /// Serves both until [`Running::stop`].
-    pub fn serve(self, admin: AdminContext) -> Running {
+    /// Serves both until [`Running::stop`]; then answers of the admin API under way have `patience`.
+    pub fn serve(self, admin: AdminContext, patience: Duration) -> Running {
         let mut running = self.running;
-        let serving = serve(self.admin, admin::app(admin), running.stopped());
+        let app = admin::app(admin);
+        let serving = serve(self.admin, app, running.stopped(), patience);
         running.tasks.push(tokio::spawn(serving));
         running
     }
@@ -147,9 +162,13 @@ impl Running {
         self.vital.is_draining.store(true, Ordering::Release);
     }
 
-    /// Ends both listeners after the answers under way.
-    pub async fn stop(self) {
+    /// From now on nothing new is taken.
+    pub fn stop(&self) {
         self.stop.send_replace(true);
+    }
+
+    /// Waits until both listeners have ended, after the answers under way.
+    pub async fn ended(self) {
         for task in self.tasks {
             match task.await {
                 Ok(Ok(())) => {}
@@ -177,6 +196,14 @@ struct Parts {
 }
 
 impl Vital {
+    /// Sets what is only known when it is asked for: a store that stands still tells nobody.
+    fn measure(&self) {
+        if let Some(parts) = self.parts.get() {
+            let lag = parts.store_lag() as f64;
+            metrics::gauge!(JOURNAL_LAG_FACTS, "reader" => "store").set(lag);
+        }
+    }
+
     fn now(&self) -> Health {
         let mut health = Health::default();
         if self.is_draining.load(Ordering::Acquire) {
@@ -194,6 +221,14 @@ impl Vital {
 }
 
 impl Parts {
+    /// Facts between the end of the log and the store.
+    fn store_lag(&self) -> u64 {
+        let stored: u64 = (0..PARTITIONS)
+            .map(|p| self.mesh.progress().stored(p))
+            .sum();
+        self.journal.end().total().saturating_sub(stored)
+    }
+
     fn look(&self, health: &mut Health) {
         match self.journal.health().state {
             State::Running => {}
@@ -201,10 +236,7 @@ impl Parts {
             State::Full => health.not_ready.push("journal full".to_owned()),
             State::Stopped { .. } => health.not_ready.push("journal stopped".to_owned()),
         }
-        let stored: u64 = (0..PARTITIONS)
-            .map(|p| self.mesh.progress().stored(p))
-            .sum();
-        let behind = self.journal.end().total().saturating_sub(stored);
+        let behind = self.store_lag();
         if !self.mesh.is_at_head() {
             health.degraded.push("fold behind".to_owned());
         } else if behind > FACTS_BEHIND {

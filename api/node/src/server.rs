@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use weir_actors::{Clock, Mesh, Options, Ports};
 use weir_api::admin::AdminContext;
 use weir_api::edge::{self, Edge, EdgeHandle, EdgeOptions, OnUnavailable};
@@ -65,7 +65,7 @@ pub fn run(settings: &Settings, ready_file: Option<&Path>) -> anyhow::Result<Exi
     }
     eprintln!("{}", server.ready.banner());
     runtime.block_on(server.signals.next());
-    stop(&runtime, server, settings);
+    stop(runtime, server, settings);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -140,9 +140,9 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
         countries: Arc::new(countries.await??),
         public_url,
     };
-    let doors = doors.serve(parts.admin(settings));
-    let Parts { mesh, journal, .. } = &parts;
     let patience = Duration::from_millis(settings.shutdown.timeout_ms / 2);
+    let doors = doors.serve(parts.admin(settings), patience);
+    let Parts { mesh, journal, .. } = &parts;
     let edge = edge::serve(
         &parts.edge(settings),
         listeners,
@@ -296,7 +296,7 @@ fn host_of(url: &str) -> Option<String> {
 }
 
 /// An address as somebody on this machine would open it.
-fn shown(address: SocketAddr) -> SocketAddr {
+pub fn shown(address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.into(), address.port())
     } else {
@@ -305,14 +305,20 @@ fn shown(address: SocketAddr) -> SocketAddr {
 }
 
 /// Where the listeners are.
-#[derive(Serialize)]
-struct Urls {
-    traffic: String,
-    admin: String,
-    ops: String,
+#[derive(Serialize, Deserialize)]
+pub struct Urls {
+    pub traffic: String,
+    pub admin: String,
+    pub ops: String,
 }
 
 impl Urls {
+    /// Where the process listens that runs in `folder`, or the last one that did.
+    pub fn read(folder: &DataFolder) -> Option<Self> {
+        let text = std::fs::read(folder.running()).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
     /// Tells commands where this process listens; a file of a process that is gone leads nowhere.
     fn write(&self, folder: &DataFolder) -> anyhow::Result<()> {
         let (_, file) = crate::data_folder::private_file(&folder.running())?;
@@ -344,8 +350,11 @@ fn ready(settings: &Settings, folder: &DataFolder, urls: Urls) -> Ready {
     }
 }
 
-/// Stops everything: the edge first, then the actors, then the log. A second signal ends at once.
-pub fn stop(runtime: &tokio::runtime::Runtime, server: Server, settings: &Settings) {
+/// Stops everything: the doors first, then the actors, then the log. A second signal ends at once.
+///
+/// After the time of grace the doors have half of `shutdown.timeout_ms`, side by side, for answers under way; what is
+/// left of all of it is the actors' and of work in the background.
+pub fn stop(runtime: tokio::runtime::Runtime, server: Server, settings: &Settings) {
     let mut signals = server.signals;
     runtime.spawn(async move {
         signals.next().await;
@@ -354,15 +363,18 @@ pub fn stop(runtime: &tokio::runtime::Runtime, server: Server, settings: &Settin
     server.doors.announce_end();
     server.upkeep.stop();
     std::thread::sleep(Duration::from_millis(settings.shutdown.grace_ms));
+    let end = Instant::now() + Duration::from_millis(settings.shutdown.timeout_ms);
+    let left = || end.saturating_duration_since(Instant::now());
+    server.doors.stop();
     server.edge.stop();
-    runtime.block_on(server.doors.stop());
-    let patience = Duration::from_millis(settings.shutdown.timeout_ms / 2);
-    if !runtime.block_on(server.mesh.drain(patience)) {
+    runtime.block_on(server.doors.ended());
+    if !runtime.block_on(server.mesh.drain(left())) {
         tracing::warn!("not everything was stored in time; the next start reads the rest");
     }
     if server.journal.close().is_err() {
         tracing::error!("the journal had stopped before");
     }
+    runtime.shutdown_timeout(left());
 }
 
 #[cfg(test)]

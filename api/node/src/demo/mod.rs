@@ -71,7 +71,7 @@ pub fn run(settings: &Settings, args: &DemoArgs) -> anyhow::Result<ExitCode> {
     ));
     runtime.block_on(server.signals.next());
     work.abort();
-    server::stop(&runtime, server, settings);
+    server::stop(runtime, server, settings);
     Ok(ExitCode::SUCCESS)
 }
 
