@@ -66,7 +66,7 @@ fn run(cli: Cli, loaded: Loaded) -> anyhow::Result<ExitCode> {
         Command::Backup { dir } => commands::backup(&dir, &folder()?),
         Command::Config(command) => Ok(commands::config(&command, &loaded, output)),
         Command::Doctor => commands::doctor(settings, output),
-        Command::Healthcheck { ops } => commands::healthcheck(&ops),
+        Command::Healthcheck { ops } => commands::healthcheck(ops, settings),
         Command::Version { json } => Ok(commands::version(json)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "weir", &mut std::io::stdout());
@@ -76,8 +76,8 @@ fn run(cli: Cli, loaded: Loaded) -> anyhow::Result<ExitCode> {
             println!("{}", weir_api::admin::openapi());
             Ok(commands::OK)
         }
-        Command::Tenant(command) => commands::create_tenant(command, settings),
-        Command::Key(command) => commands::create_key(command, settings),
+        Command::Tenant(command) => commands::create_tenant(command, settings, output),
+        Command::Key(command) => commands::create_key(command, settings, output),
     }
 }
 
