@@ -114,3 +114,15 @@ impl Demo {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dates_of_the_banner_are_written_out() {
+        let new_years_eve = UnixMs::parse_rfc3339("2026-12-31T23:59:59Z").unwrap();
+        assert_eq!(date(new_years_eve, 0), "2026-12-31");
+        assert_eq!(date(new_years_eve, DAY_MS), "2027-01-01");
+    }
+}

@@ -9,7 +9,7 @@ use weir_engine::judge::{ConversionReason, Outcome};
 use super::bench::{Bench, applied, refused, rejected};
 use super::late;
 use super::support::catalog::{Admin, click_id_of, new_tenant};
-use super::support::metrics::{Metrics, until};
+use super::support::metrics::Metrics;
 use ConversionStatus::{Approved, Pending, Rejected};
 use Outcome::{Duplicate, Updated};
 
@@ -428,10 +428,8 @@ fn reports_agree(bench: &mut Bench) {
         events,
     ];
     let metrics = ["pending_cv", "approved_cv", "rejected_cv", "event"];
-    until("the report has the conversions of the list", || {
-        let report = bench.world.admin.report(&[], &metrics);
-        let total = &report["totals"][0];
-        let counts = metrics.map(|m| total[m].as_u64().unwrap_or(0) as usize);
-        counts == expect
-    });
+    let report = bench.world.admin.report(&[], &metrics);
+    let total = &report["totals"][0];
+    let counts = metrics.map(|m| total[m].as_u64().unwrap_or(0) as usize);
+    assert_eq!(counts, expect, "{report}");
 }
