@@ -1,12 +1,13 @@
 //! A server: everything started in order, stopped in the reverse order.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use metrics_exporter_prometheus::PrometheusHandle;
 use serde::{Deserialize, Serialize};
 use weir_actors::{Clock, Mesh, Options, Ports};
 use weir_api::admin::AdminContext;
@@ -94,13 +95,7 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
     // First of all: a server that is told to end while it starts ends in order once it has started.
     let signals = StopSignals::listen()?;
     let metrics = doors::metrics()?;
-    let summed = metrics.clone();
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(SUM_EVERY).await;
-            summed.run_upkeep();
-        }
-    });
+    tokio::spawn(sum_up(metrics.clone()));
     let folder = DataFolder::create(&settings.node.data)?;
     // Whatever refuses comes before anything slow: a second instance, and a port that is taken, are told at once.
     let lock = FolderLock::take(folder.path())?;
@@ -122,15 +117,7 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
     let store = Arc::new(store.await?.context("store")?);
     let journal = open_journal(settings, &folder, lock, store.as_ref()).await?;
     let mesh = start_mesh(settings, &store, &journal).await?;
-    let urls = Urls {
-        traffic: format!("http://{}", shown(listeners[0].local_addr()?)),
-        admin: format!("http://{}", shown(doors.admin_address)),
-        ops: format!("http://{}", shown(doors.ops_address)),
-    };
-    let public_url = match settings.node.public_url.as_str() {
-        "" => urls.traffic.clone(),
-        url => url.trim_end_matches('/').to_owned(),
-    };
+    let urls = Urls::of(&listeners, &doors)?;
     let parts = Parts {
         mesh,
         journal,
@@ -138,7 +125,7 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
         secrets,
         agents: Arc::new(agents.await??),
         countries: Arc::new(countries.await??),
-        public_url,
+        public_url: urls.public(settings),
     };
     let patience = Duration::from_millis(settings.shutdown.timeout_ms / 2);
     let doors = doors.serve(parts.admin(settings), patience);
@@ -165,6 +152,14 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
         doors,
         upkeep,
     })
+}
+
+/// Sums up what histograms have gathered, for as long as the process runs.
+async fn sum_up(metrics: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(SUM_EVERY).await;
+        metrics.run_upkeep();
+    }
 }
 
 async fn start_mesh(
@@ -313,6 +308,23 @@ pub struct Urls {
 }
 
 impl Urls {
+    fn of(traffic: &[TcpListener], doors: &Doors) -> std::io::Result<Self> {
+        let url = |address| format!("http://{}", shown(address));
+        Ok(Self {
+            traffic: url(traffic[0].local_addr()?),
+            admin: url(doors.admin_address),
+            ops: url(doors.ops_address),
+        })
+    }
+
+    /// What links and postback URLs begin with.
+    fn public(&self, settings: &Settings) -> String {
+        match settings.node.public_url.as_str() {
+            "" => self.traffic.clone(),
+            url => url.trim_end_matches('/').to_owned(),
+        }
+    }
+
     /// Where the process listens that runs in `folder`, or the last one that did.
     pub fn read(folder: &DataFolder) -> Option<Self> {
         let text = std::fs::read(folder.running()).ok()?;
