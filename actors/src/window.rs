@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! reader ─ WindowHead ──────────────────────────▶ projection      which tenants it waits for
-//!    └──── FactsOf (one a tenant) ─▶ tenant ─ Effects ─▶ projection
+//!    └──── TenantMsg::Facts (one a tenant) ─▶ tenant ─ Effects ─▶ projection
 //! ```
 //! Always true: windows are numbered without gaps and committed in order; a window is complete when each of
 //! its tenants has sent its effects. A checkpoint window holds no facts: its tenants send their checkpoints.

@@ -1,5 +1,6 @@
 //! The fold end to end on a real journal and a real store.
 
+mod asleep;
 mod many;
 mod shed;
 mod world;

@@ -26,6 +26,23 @@ struct Awake {
     is_dirty: bool,
     /// The window that took its last checkpoint along.
     checkpointed_in: Option<u64>,
+    _counted: Counted,
+}
+
+/// One on the gauge of campaigns awake, for as long as it lives: also when a failure takes the whole tenant.
+struct Counted;
+
+impl Counted {
+    fn one() -> Self {
+        metrics::gauge!(telemetry::CAMPAIGNS_AWAKE).increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        metrics::gauge!(telemetry::CAMPAIGNS_AWAKE).decrement(1.0);
+    }
 }
 
 /// A checkpoint that is on its way to the store with a window.
@@ -117,12 +134,12 @@ impl Campaigns {
             };
             let spawned =
                 Actor::spawn_linked(None, CampaignActor, args, supervisor.clone()).await?;
-            metrics::gauge!(telemetry::CAMPAIGNS_AWAKE).increment(1.0);
             let awake = Awake {
                 actor: spawned.0,
                 last_fact: Instant::now(),
                 is_dirty,
                 checkpointed_in: None,
+                _counted: Counted::one(),
             };
             self.awake.insert(campaign, awake);
         }
@@ -156,7 +173,6 @@ impl Campaigns {
                     .insert(campaign, OnItsWay { checkpoint, window });
             }
             awake.actor.get_cell().drain()?;
-            metrics::gauge!(telemetry::CAMPAIGNS_AWAKE).decrement(1.0);
         }
         Ok(())
     }

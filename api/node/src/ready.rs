@@ -18,7 +18,7 @@ fn date(now: UnixMs, after_ms: u64) -> String {
     text.split('T').next().unwrap_or_default().to_owned()
 }
 
-/// See INTERFACES of the docs: names here do not change.
+/// What scripts and test rigs read: a name here, once published, does not change.
 #[derive(Debug, Clone, Serialize)]
 pub struct Ready {
     pub version: &'static str,
