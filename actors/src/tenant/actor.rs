@@ -140,6 +140,9 @@ impl Actor for TenantActor {
                     .propose(propose, shell.fold.state.catalog())
                     .await;
             }
+            // Whoever asked has given up.
+            TenantMsg::SetStatus(set) if set.reply.is_closed() => {}
+            TenantMsg::Show { reply, .. } if reply.is_closed() => {}
             TenantMsg::SetStatus(set) => {
                 let prior =
                     evidence::conversion(shell.args.ports.sources(), &shell.fold, set.id).await;

@@ -128,6 +128,10 @@ impl Writer {
             let Some(next) = self.queue.pop_front() else {
                 return;
             };
+            // Whoever asked has given up, and was told that it may still happen: then it had better not.
+            if next.reply.is_closed() {
+                continue;
+            }
             self.write(next, catalog).await;
         }
     }
