@@ -32,8 +32,10 @@ pub(super) struct Inbound {
     pub(super) adv: BTreeMap<String, String>,
     /// Query and body with secrets masked.
     pub(super) raw: String,
-    /// All pairs of the query as sent, for the signature.
+    /// All pairs of query and body as sent, for the signature.
     pub(super) pairs: Vec<(String, String)>,
+    /// Whether a field came more than once, so that their order decides.
+    pub(super) is_repetitive: bool,
 }
 
 /// Why a postback cannot be read.
@@ -68,7 +70,6 @@ impl Inbound {
         let mut pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
             .into_owned()
             .collect();
-        let of_query = pairs.len();
         match kind {
             BodyKind::None => {}
             BodyKind::Form => pairs.extend(form_urlencoded::parse(body).into_owned()),
@@ -90,7 +91,6 @@ impl Inbound {
                 inbound.put(name, value, is_canonical);
             }
         }
-        pairs.truncate(of_query);
         inbound.pairs = pairs;
         Ok(inbound)
     }
@@ -103,6 +103,8 @@ impl Inbound {
         };
         if field.is_empty() {
             *field = cut(value.into()).into_owned();
+        } else {
+            self.is_repetitive = true;
         }
     }
 

@@ -169,8 +169,8 @@ async fn advertiser_of_click<L: Append>(core: &Core<L>, text: &str) -> Option<Ad
     Some(catalog.offers.get(&offer)?.body.advertiser_id)
 }
 
-/// Whether the canonical signature over the query is the advertiser's: method, host, path, sorted parameters
-/// without `sig`, timestamp, one a line.
+/// Whether the canonical signature is the advertiser's: method, host, path, sorted parameters of query and body
+/// without `sig`, timestamp, one a line. Sorting loses the order, so no field may come twice.
 fn is_signed<L: Append>(
     core: &Core<L>,
     id: AdvertiserId,
@@ -183,7 +183,7 @@ fn is_signed<L: Append>(
         .ts
         .parse::<u64>()
         .is_ok_and(|ts| ts.abs_diff(now_s) <= SIGNATURE_SKEW_S);
-    if !is_fresh {
+    if !is_fresh || inbound.is_repetitive {
         return false;
     }
     let mut pairs: Vec<&(String, String)> = inbound
