@@ -10,6 +10,7 @@
 //! what is refused is counted by reason. Not here: TLS, the admin API, what facts mean.
 
 mod address;
+mod body;
 mod click;
 mod connection;
 mod core;

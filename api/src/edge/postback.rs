@@ -19,6 +19,7 @@ use weir_engine::record::Record;
 use weir_engine::secrets::{TokenKind, advertiser_of_token, is_signature};
 use weir_engine::visitor::truncate;
 
+use super::body::BodyRefused;
 use super::core::Core;
 use super::inbound::{Inbound, Unreadable};
 use super::respond::{self, Answer, FieldProblem};
@@ -50,8 +51,10 @@ pub(super) enum Received {
     Judged(Verdict),
     /// It is in the log and not judged yet.
     Accepted(ClickId),
-    /// It names no click.
+    /// It cannot be read, or names no click.
     Unreadable(Unreadable),
+    /// Its body is not taken.
+    BodyRefused(BodyRefused),
     /// Its sender is not believed.
     Unauthenticated,
     /// It could not be recorded.
@@ -232,7 +235,6 @@ async fn record<L: Append>(core: &Core<L>, arrived: &Arrived<'_>, sender: &Sende
         ..received(core, arrived.inbound, sender, now)
     };
     let Ok(waiting) = core.edge.mesh.verdicts().expect(received_id) else {
-        metrics::counter!(telemetry::SHED_TOTAL, "reason" => "verdicts").increment(1);
         return Received::Unavailable(AppendError::Overloaded);
     };
     let appended = append(core, arrived, sender, &received, now).await;
@@ -342,6 +344,7 @@ pub(super) fn answer(received: &Received, public_url: &str) -> Answer {
             respond::json(StatusCode::ACCEPTED, &body)
         }
         Received::Unreadable(what) => unreadable(what),
+        Received::BodyRefused(why) => why.answer(),
         Received::Unauthenticated => {
             let title = "the token, key or signature is not the advertiser's, or the address is not allowed";
             respond::problem(StatusCode::UNAUTHORIZED, "bad_token", title, &[])
@@ -360,29 +363,39 @@ pub(super) fn pixel(received: &Received) -> Answer {
         },
         Received::Accepted(_) => respond::pixel("accepted"),
         Received::Unreadable(what) => respond::pixel(&format!("unreadable; field={}", what.field)),
+        Received::BodyRefused(why) => respond::pixel(&format!("unreadable; code={}", why.code)),
         Received::Unauthenticated => respond::pixel("bad_token"),
-        Received::Unavailable(_) => respond::pixel("unavailable"),
+        Received::Unavailable(error) => {
+            respond::pixel(&format!("unavailable; code={}", respond::code_of(*error)))
+        }
     }
 }
 
+/// Counts what became of a postback, the same at both doors.
 fn count(received: &Received) {
     let answer = match received {
         Received::Judged(_) => "verdict",
         Received::Accepted(_) => "accepted",
-        Received::Unreadable(_) => "unreadable",
+        Received::Unreadable(Unreadable { field: why, .. })
+        | Received::BodyRefused(BodyRefused { code: why, .. }) => {
+            telemetry::bad_request(why);
+            "unreadable"
+        }
         Received::Unauthenticated => {
             metrics::counter!(telemetry::UNAUTHENTICATED_TOTAL, "reason" => "bad_token")
                 .increment(1);
             "bad_token"
         }
-        Received::Unavailable(_) => "unavailable",
+        Received::Unavailable(error) => {
+            telemetry::shed(*error);
+            "unavailable"
+        }
     };
     metrics::counter!(telemetry::POSTBACKS_TOTAL, "answer" => answer).increment(1);
 }
 
-/// A postback that cannot be read.
-pub(super) fn unreadable(what: &Unreadable) -> Answer {
-    metrics::counter!(telemetry::BAD_REQUESTS_TOTAL, "reason" => what.field).increment(1);
+/// The answer to a postback that cannot be read.
+fn unreadable(what: &Unreadable) -> Answer {
     let field = FieldProblem {
         field: what.field,
         message: &what.message,
