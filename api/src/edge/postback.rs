@@ -5,6 +5,7 @@
 //! one word for all click ids that are not the tenant's; secrets never reach the log.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -23,7 +24,7 @@ use super::body::BodyRefused;
 use super::core::Core;
 use super::inbound::{Inbound, Unreadable};
 use super::respond::{self, Answer, FieldProblem};
-use super::telemetry;
+use super::{elsewhere, telemetry};
 
 /// How far back `time=` may lie.
 const OLDEST_TIME_MS: u64 = 90 * 86_400_000;
@@ -162,7 +163,10 @@ async fn advertiser_of_click<L: Append>(core: &Core<L>, text: &str) -> Option<Ad
     let catalog = core.routes.catalog(tenant)?;
     let click_id = genuine(core, tenant, text)?;
     // A log that cannot be read now leaves the sender unknown; it will try again after the 401.
-    let Ok(Found::Click(record)) = core.edge.clicks.find(click_id).await else {
+    let clicks = Arc::clone(&core.edge.clicks);
+    let finding = async move { clicks.find(click_id).await };
+    let found = elsewhere::read(&core.edge.runtime, finding).await;
+    let Some(Ok(Found::Click(record))) = found else {
         return None;
     };
     let Ok(Fact::Clicked(click)) = Fact::read(&record.logged()) else {
@@ -426,7 +430,12 @@ pub(super) async fn status<L: Append>(core: &Core<L>, text: &str) -> Answer {
     let Some((tenant, id)) = id else {
         return respond::problem(StatusCode::NOT_FOUND, "not_found", "no such postback", &[]);
     };
-    match core.edge.reports.verdict(tenant, id).await {
+    let reports = Arc::clone(&core.edge.reports);
+    let asking = async move { reports.verdict(tenant, id).await };
+    let Some(answered) = elsewhere::read(&core.edge.runtime, asking).await else {
+        return respond::unavailable("store_unavailable");
+    };
+    match answered {
         Ok(Some(row)) => respond::json(StatusCode::OK, &body(&row.verdict)),
         Ok(None) => {
             let body = serde_json::json!({"outcome": "accepted", "received_id": text});
