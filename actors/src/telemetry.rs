@@ -6,6 +6,17 @@ pub const JOURNAL_LAG_FACTS: &str = "weir_journal_lag_facts";
 pub const CONVERSIONS_TOTAL: &str = "weir_conversions_total";
 /// What was refused for want of room, by `reason`.
 pub const SHED_TOTAL: &str = "weir_shed_total";
+/// Every `reason` to refuse for want of room: questions to actors, connections and rate of the admin and ops
+/// listeners, then why a fact is not in the log.
+pub const SHED_REASONS: [&str; 7] = [
+    "asks",
+    "connections",
+    "rate_limit",
+    "journal_full",
+    "journal_stopped",
+    "overloaded",
+    "too_large",
+];
 /// Restarts of the fold: the log says which actor failed.
 pub const RESTARTS_TOTAL: &str = "weir_fold_restarts_total";
 /// Facts that this build could not read.

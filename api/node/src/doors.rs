@@ -10,13 +10,15 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use weir_actors::telemetry::{CONVERSIONS_TOTAL, JOURNAL_LAG_FACTS, SHED_TOTAL};
+use weir_actors::telemetry::{CONVERSIONS_TOTAL, JOURNAL_LAG_FACTS, SHED_REASONS, SHED_TOTAL};
 use weir_actors::{Clock, Journal, Mesh};
 use weir_api::admin::{self, AdminContext, Allowance, Random};
 use weir_api::edge::telemetry;
 use weir_api::ops::{self, Health, OpsContext};
 use weir_api::serve::serve;
+use weir_engine::fact::ClickOutcome;
 use weir_engine::ids::PARTITIONS;
+use weir_engine::judge::Outcome;
 use weir_journal::State;
 
 /// Buckets of histograms, in seconds: a tenth of a millisecond to ten seconds.
@@ -49,13 +51,14 @@ pub fn metrics() -> anyhow::Result<PrometheusHandle> {
 
 /// What alarms are set on is there before it first happens: an absent series rings no bell.
 fn count_from_zero() {
-    for outcome in ["redirected", "lander", "fallback", "invalid"] {
-        metrics::counter!(telemetry::CLICKS_TOTAL, "outcome" => outcome).increment(0);
+    for outcome in ClickOutcome::ALL {
+        metrics::counter!(telemetry::CLICKS_TOTAL, "outcome" => outcome.as_str()).increment(0);
     }
-    for outcome in ["applied", "updated", "duplicate", "rejected"] {
+    for outcome in Outcome::ALL {
+        let outcome = outcome.as_str();
         metrics::counter!(CONVERSIONS_TOTAL, "outcome" => outcome, "reason" => "").increment(0);
     }
-    for reason in ["asks", "connections", "rate_limit", "verdicts"] {
+    for reason in SHED_REASONS {
         metrics::counter!(SHED_TOTAL, "reason" => reason).increment(0);
     }
 }
@@ -249,4 +252,26 @@ impl Parts {
 pub fn now() -> Box<dyn Fn() -> weir_engine::ids::UnixMs + Send + Sync> {
     let clock = Clock::system();
     Box::new(move || clock.now())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_alarms_are_set_on_is_there_before_it_first_happens() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, count_from_zero);
+        let shown = recorder.handle().render();
+        for series in [
+            "weir_clicks_total{outcome=\"invalid\"} 0",
+            "weir_conversions_total{outcome=\"rejected\",reason=\"\"} 0",
+            "weir_shed_total{reason=\"asks\"} 0",
+            "weir_shed_total{reason=\"journal_full\"} 0",
+            "weir_shed_total{reason=\"journal_stopped\"} 0",
+            "weir_shed_total{reason=\"too_large\"} 0",
+        ] {
+            assert!(shown.contains(series), "{series} in {shown}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
 use weir_actors::{Clock, Mesh, Options, Ports};
 use weir_api::admin::AdminContext;
 use weir_api::edge::{self, Edge, EdgeHandle, EdgeOptions, OnUnavailable};
@@ -126,6 +127,7 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
         agents: Arc::new(agents.await??),
         countries: Arc::new(countries.await??),
         public_url: urls.public(settings),
+        runtime: Handle::current(),
     };
     let patience = Duration::from_millis(settings.shutdown.timeout_ms / 2);
     let doors = doors.serve(parts.admin(settings), patience);
@@ -192,6 +194,7 @@ struct Parts {
     agents: Arc<UserAgents>,
     countries: Arc<Countries>,
     public_url: String,
+    runtime: Handle,
 }
 
 impl Parts {
@@ -205,6 +208,7 @@ impl Parts {
             countries: Arc::clone(&self.countries),
             clicks: Arc::new(self.journal.clone()),
             reports: Arc::clone(&self.store) as Arc<dyn ReportStore>,
+            runtime: self.runtime.clone(),
             clock: Clock::system(),
         }
     }

@@ -140,7 +140,7 @@ pub(super) fn begin<L: Append>(
         return Begun::answered(respond::not_found());
     };
     let Ok(params) = ClickParams::read(query) else {
-        metrics::counter!(telemetry::BAD_REQUESTS_TOTAL, "reason" => "parameters").increment(1);
+        telemetry::bad_request("parameters");
         return Begun::answered(respond::problem(
             StatusCode::BAD_REQUEST,
             "bad_request",
@@ -187,12 +187,17 @@ pub(super) struct Unrecorded {
 }
 
 impl Unrecorded {
+    /// That it is refused, and why; counted.
+    pub(super) fn refused(&self) -> Answer {
+        telemetry::shed(self.error);
+        respond::unavailable(respond::code_of(self.error))
+    }
+
     fn answer(self) -> Answer {
-        let reason = respond::code_of(self.error);
-        metrics::counter!(telemetry::SHED_TOTAL, "reason" => reason).increment(1);
         if self.elsewhere.is_empty() {
-            return respond::unavailable(reason);
+            return self.refused();
         }
+        telemetry::shed(self.error);
         metrics::counter!(telemetry::NOT_CLICKS_TOTAL, "reason" => "redirected_unrecorded")
             .increment(1);
         respond::redirect(self.elsewhere, self.referrer_policy)

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use hyper::header::HeaderValue;
+use tokio::runtime::Handle;
 use weir_actors::{Clock, Mesh, Routes};
 use weir_engine::catalog::AddressRange;
 use weir_engine::click_id::ClickKey;
@@ -71,6 +72,8 @@ pub struct Edge {
     pub clicks: Arc<dyn ClickLookup>,
     /// Verdicts of the past.
     pub reports: Arc<dyn ReportStore>,
+    /// The runtime of the actors, on which is read what may wait for a disk.
+    pub runtime: Handle,
     /// The time.
     pub clock: Clock,
 }

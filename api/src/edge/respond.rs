@@ -142,3 +142,18 @@ pub(super) fn code_of(error: AppendError) -> &'static str {
         AppendError::TooLarge => "too_large",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use weir_actors::telemetry::SHED_REASONS;
+
+    use super::*;
+
+    #[test]
+    fn every_code_of_a_failed_append_is_a_reason_that_is_counted_from_zero() {
+        use AppendError::{Full, Overloaded, Stopped, TooLarge};
+        for error in [Full, Stopped, Overloaded, TooLarge] {
+            assert!(SHED_REASONS.contains(&code_of(error)), "{error}");
+        }
+    }
+}

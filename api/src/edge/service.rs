@@ -6,11 +6,9 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode};
@@ -23,21 +21,14 @@ use super::click::Recording;
 use super::connection::Watched;
 use super::core::Core;
 use super::inbound::{BodyKind, Inbound};
-use super::postback::{self, Arrived};
+use super::postback::{self, Arrived, Received};
 use super::respond::{self, Answer};
-use super::{address, click, telemetry, track};
+use super::{address, body, click, telemetry, track};
 
 /// Longest URL.
 const MAX_URL: usize = 8 << 10;
 /// Largest header block.
 const MAX_HEADER_BYTES: usize = 16 << 10;
-/// Largest body.
-const MAX_BODY: usize = 64 << 10;
-/// Longest time for a body; at 64 kB that asks for more than 1 kB a second of large ones.
-const BODY_TIME: Duration = Duration::from_secs(10);
-/// How much of a body that is not taken is read all the same, and for how long.
-const MAX_PASSED_OVER: usize = 1 << 20;
-const PASSING_OVER_TIME: Duration = Duration::from_secs(2);
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A request that was looked at.
@@ -139,7 +130,7 @@ fn refusal(request: &Request<Incoming>) -> Option<Answer> {
     } else {
         return None;
     };
-    metrics::counter!(telemetry::BAD_REQUESTS_TOTAL, "reason" => reason).increment(1);
+    telemetry::bad_request(reason);
     Some(respond::problem(
         status,
         reason,
@@ -168,9 +159,12 @@ async fn dispatch<L: Append>(
             _ => not_allowed("GET, POST"),
         },
         "/v1/track/click" => match *method {
-            Method::POST => match read_body(headers, body).await {
+            Method::POST => match body::read(headers, body).await {
                 Ok(body) => track::answer(core, host, key_of(core, headers), &body).await,
-                Err(refused) => refused.answer(),
+                Err(refused) => {
+                    telemetry::bad_request(refused.code);
+                    refused.answer()
+                }
             },
             _ => not_allowed("POST"),
         },
@@ -194,97 +188,43 @@ async fn conversion<L: Append>(
     headers: &HeaderMap,
     body: Incoming,
 ) -> Answer {
-    let is_pixel = about[2] == "/px";
-    let (kind, bytes) = if about[0] == "POST" {
+    let received = match inbound(about[0], query, headers, body).await {
+        Ok(inbound) => {
+            let arrived = Arrived {
+                inbound: &inbound,
+                address,
+                signed: about,
+            };
+            postback::receive(core, &arrived).await
+        }
+        Err(unread) => unread,
+    };
+    match about[2] {
+        "/px" => postback::pixel(&received),
+        _ => postback::answer(&received, &core.edge.options.public_url),
+    }
+}
+
+/// What a postback says, or that it cannot be read.
+async fn inbound(
+    method: &str,
+    query: &str,
+    headers: &HeaderMap,
+    body: Incoming,
+) -> Result<Inbound, Received> {
+    let (kind, bytes) = if method == "POST" {
         let content_type = headers
             .get(header::CONTENT_TYPE)
             .and_then(|v| v.to_str().ok());
-        match read_body(headers, body).await {
-            Ok(bytes) => (BodyKind::of(content_type), bytes),
-            Err(refused) => return refused.answer(),
-        }
+        let bytes = body::read(headers, body).await;
+        (
+            BodyKind::of(content_type),
+            bytes.map_err(Received::BodyRefused)?,
+        )
     } else {
         (BodyKind::None, Bytes::new())
     };
-    let inbound = match Inbound::read(query, kind, &bytes) {
-        Ok(inbound) => inbound,
-        Err(what) if is_pixel => {
-            return postback::pixel(&postback::Received::Unreadable(what));
-        }
-        Err(what) => return postback::unreadable(&what),
-    };
-    let arrived = Arrived {
-        inbound: &inbound,
-        address,
-        signed: about,
-    };
-    let received = postback::receive(core, &arrived).await;
-    if is_pixel {
-        postback::pixel(&received)
-    } else {
-        postback::answer(&received, &core.edge.options.public_url)
-    }
-}
-
-/// Why a body is not taken.
-#[derive(Debug, Clone, Copy)]
-struct BodyRefused(StatusCode, &'static str, &'static str);
-
-impl BodyRefused {
-    const ENCODED: Self = Self(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "content_encoding",
-        "encoded bodies are not taken",
-    );
-    const TOO_LARGE: Self = Self(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        "body_too_large",
-        "the body is larger than 64 kB",
-    );
-    const CUT: Self = Self(StatusCode::BAD_REQUEST, "body_cut", "the body ended early");
-    const SLOW: Self = Self(
-        StatusCode::REQUEST_TIMEOUT,
-        "body_slow",
-        "the body came too slowly",
-    );
-
-    fn answer(self) -> Answer {
-        let Self(status, code, title) = self;
-        metrics::counter!(telemetry::BAD_REQUESTS_TOTAL, "reason" => code).increment(1);
-        respond::problem(status, code, title, &[])
-    }
-}
-
-/// The whole body, within its limits.
-async fn read_body(headers: &HeaderMap, mut body: Incoming) -> Result<Bytes, BodyRefused> {
-    let taken = if headers.contains_key(header::CONTENT_ENCODING) {
-        Err(BodyRefused::ENCODED)
-    } else if body.size_hint().lower() > MAX_BODY as u64 {
-        Err(BodyRefused::TOO_LARGE)
-    } else {
-        match tokio::time::timeout(BODY_TIME, Limited::new(&mut body, MAX_BODY).collect()).await {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyRefused::TOO_LARGE),
-            Ok(Err(_)) => Err(BodyRefused::CUT),
-            Err(_) => return Err(BodyRefused::SLOW),
-        }
-    };
-    if taken.is_err() {
-        drop(tokio::time::timeout(PASSING_OVER_TIME, pass_over(&mut body)).await);
-    }
-    taken
-}
-
-/// Reads on for a while: a connection that is closed on a sender who still writes is reset, and the sender never
-/// sees the answer.
-async fn pass_over(body: &mut Incoming) {
-    let mut passed_over = 0;
-    while let Some(Ok(frame)) = body.frame().await {
-        passed_over += frame.data_ref().map_or(0, Bytes::len);
-        if passed_over >= MAX_PASSED_OVER {
-            return;
-        }
-    }
+    Inbound::read(query, kind, &bytes).map_err(Received::Unreadable)
 }
 
 fn not_allowed(allow: &'static str) -> Answer {

@@ -14,6 +14,7 @@ use super::click::{self, Person};
 use super::core::Core;
 use super::params::{ClickParams, cut};
 use super::respond::{self, Answer, FieldProblem};
+use super::telemetry;
 
 /// What a server says of a click.
 #[derive(Debug, Deserialize)]
@@ -79,7 +80,7 @@ pub(super) async fn answer<L: Append>(
     let mut recording = click::record(core, &route, &person, &params);
     match poll_fn(|cx| recording.poll_done(core, cx)).await {
         Ok(clicked) => respond::json(StatusCode::OK, &tracked(&clicked, key.tenant)),
-        Err(_) => respond::unavailable("unavailable"),
+        Err(unrecorded) => unrecorded.refused(),
     }
 }
 
@@ -111,7 +112,8 @@ fn query_of(said: &TrackClick) -> String {
     query.finish()
 }
 
-fn refused(field: &str, message: &str) -> Answer {
+fn refused(field: &'static str, message: &str) -> Answer {
+    telemetry::bad_request(field);
     let field = FieldProblem { field, message };
     respond::problem(
         StatusCode::BAD_REQUEST,

@@ -34,6 +34,8 @@ pub struct World {
     pub countries: Arc<Countries>,
     /// Patterns of user agents.
     pub agents: Arc<UserAgents>,
+    /// Where the actors run.
+    pub runtime: tokio::runtime::Handle,
 }
 
 impl World {
@@ -64,6 +66,7 @@ impl World {
             store,
             countries: Arc::new(visitors::countries()?),
             agents: Arc::new(visitors::agents()?),
+            runtime: tokio::runtime::Handle::current(),
         })
     }
 
@@ -95,6 +98,7 @@ impl World {
             countries: Arc::clone(&self.countries),
             clicks: Arc::new(self.journal.clone()),
             reports: Arc::clone(&self.store) as _,
+            runtime: self.runtime.clone(),
             clock: Clock::system(),
         };
         let patience = Duration::from_secs(1);

@@ -289,3 +289,43 @@ fn more_connections_than_allowed_are_closed_and_counted_and_the_rest_are_served(
     held.pop();
     until("the place that was given up is taken", || open().is_ok());
 }
+
+#[test]
+fn what_cannot_be_read_is_counted_the_same_at_every_door_and_a_pixel_stays_a_gif() {
+    let mut world = World::new("");
+    let form = ("Content-Type", "application/x-www-form-urlencoded");
+    let json_type = ("Content-Type", "application/json");
+    let gzip = [form, ("Content-Encoding", "gzip")];
+    let (large, many) = ("a".repeat((64 << 10) + 1), "a=1&".repeat(65));
+    let cases: [(&[(&str, &str)], &str, u16, &str, &str); 5] = [
+        (&[form], &large, 413, "code", "body_too_large"),
+        (&gzip, "click_id=x", 415, "code", "content_encoding"),
+        (&[json_type], "{\"click_id\":", 400, "field", "body"),
+        (&[form], &many, 400, "field", "query"),
+        (&[form], "amount=1", 400, "field", "click_id"),
+    ];
+    for (headers, body, status, what, why) in cases {
+        for path in ["/postback", "/px"] {
+            let before = Metrics::of(&world.server);
+            let answer = world.ask("POST", path, headers, body);
+            if path == "/px" {
+                let outcome = format!("unreadable; {what}={why}");
+                assert_eq!(answer.status, 200, "{why}: {answer:?}");
+                assert!(answer.body.starts_with("GIF89a"), "{why}");
+                assert_eq!(answer.header("x-weir-outcome"), Some(&*outcome));
+            } else {
+                assert_eq!(answer.status, status, "{why}: {answer:?}");
+            }
+            let expect = [
+                (format!("weir_bad_requests_total{{reason=\"{why}\"}}"), 1.0),
+                (
+                    "weir_postbacks_total{answer=\"unreadable\"}".to_owned(),
+                    1.0,
+                ),
+            ];
+            let uncounted = ["weir_folded", "weir_connections"];
+            let counted = Metrics::of(&world.server).all_grown(&before, &uncounted);
+            assert_eq!(counted, expect.into(), "{path} {why}");
+        }
+    }
+}
