@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod data_folder;
 mod demo;
+mod destinations;
 mod doors;
 mod facts_json;
 mod logging;
@@ -67,7 +68,7 @@ fn run(cli: Cli, loaded: Loaded) -> anyhow::Result<ExitCode> {
         Command::Config(command) => Ok(commands::config(&command, &loaded, output)),
         Command::Doctor => commands::doctor(settings, output),
         Command::Healthcheck { ops } => commands::healthcheck(ops, settings),
-        Command::Version { json } => Ok(commands::version(json)),
+        Command::Version { json } => Ok(commands::version(json, output)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "weir", &mut std::io::stdout());
             Ok(commands::OK)

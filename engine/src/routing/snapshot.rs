@@ -274,6 +274,12 @@ pub struct CompiledArm {
 }
 
 impl CampaignSnapshot {
+    /// The seed of a campaign's draws, the same in every version of it.
+    #[must_use]
+    pub fn seed_of(tenant: TenantId, number: u32) -> u64 {
+        u64::from(tenant.0) << 32 | u64::from(number)
+    }
+
     /// Compiles a campaign of `tenant`.
     #[must_use]
     pub fn compile(tenant: TenantId, catalog: &Catalog, number: u32) -> Option<Self> {
@@ -288,7 +294,7 @@ impl CampaignSnapshot {
             cost: compile_cost(catalog, body),
             fallback: template(body.fallback_url.as_deref()),
             flows: compile_flows(catalog, body),
-            seed: u64::from(tenant.0) << 32 | u64::from(number),
+            seed: Self::seed_of(tenant, number),
         })
     }
 }
