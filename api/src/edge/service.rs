@@ -11,7 +11,7 @@ use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, StatusCode, Version};
 use weir_actors::PublishedKey;
 use weir_engine::ports::Append;
 
@@ -27,6 +27,7 @@ use super::{address, body, click, telemetry, track};
 
 /// Longest URL.
 const MAX_URL: usize = 8 << 10;
+const TOO_LARGE: &str = "larger than this listener takes";
 /// Largest header block.
 const MAX_HEADER_BYTES: usize = 16 << 10;
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -118,25 +119,32 @@ fn refusal(request: &Request<Incoming>) -> Option<Answer> {
         .uri()
         .path_and_query()
         .map_or(0, |p| p.as_str().len());
-    let headers = request.headers().iter();
-    let header_bytes: usize = headers.map(|(n, v)| n.as_str().len() + v.len() + 4).sum();
-    let (status, reason) = if url > MAX_URL {
-        (StatusCode::URI_TOO_LONG, "uri_too_long")
+    let (mut header_bytes, mut hosts) = (0, 0);
+    for (name, value) in request.headers() {
+        header_bytes += name.as_str().len() + value.len() + 4;
+        hosts += usize::from(name == header::HOST);
+    }
+    // Two hosts are two readings of one request: whoever stands in front may have taken the other.
+    let is_ambiguous = hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11);
+    let (status, reason, detail) = if is_ambiguous {
+        (
+            StatusCode::BAD_REQUEST,
+            "malformed",
+            "HTTP/1.1 names exactly one host",
+        )
+    } else if url > MAX_URL {
+        (StatusCode::URI_TOO_LONG, "uri_too_long", TOO_LARGE)
     } else if header_bytes > MAX_HEADER_BYTES {
         (
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             "headers_too_large",
+            TOO_LARGE,
         )
     } else {
         return None;
     };
     telemetry::bad_request(reason);
-    Some(respond::problem(
-        status,
-        reason,
-        "larger than this listener takes",
-        &[],
-    ))
+    Some(respond::problem(status, reason, detail, &[]))
 }
 
 async fn dispatch<L: Append>(
@@ -244,6 +252,8 @@ fn host_of<'a>(uri: &'a hyper::Uri, headers: &'a HeaderMap) -> Cow<'a, str> {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => host,
     };
+    // A name that ends in the root's dot is the same name.
+    let host = host.strip_suffix('.').unwrap_or(host);
     if host.bytes().any(|b| b.is_ascii_uppercase()) {
         Cow::Owned(host.to_ascii_lowercase())
     } else {
@@ -267,6 +277,8 @@ mod tests {
             ("go.brand.example", "go.brand.example", false),
             ("go.brand.example:8080", "go.brand.example", false),
             ("Go.BRAND.example:8080", "go.brand.example", true),
+            ("go.brand.example.", "go.brand.example", false),
+            ("go.brand.example.:80", "go.brand.example", false),
         ];
         let uri = hyper::Uri::from_static("/c/x");
         for (header, host, is_copied) in cases {
