@@ -149,7 +149,7 @@ fn told(folder: &Path, name: &str, secret: u8, seed: u64) -> Vec<Value> {
         until: UNTIL,
     };
     history.tell(&data).terminate();
-    let derived = ["click_id", "received_id", "txid", "visitor"];
+    let derived = ["click_id", "received_id", "txid", "visitor", "url"];
     let without_derived = |line: &str| {
         let mut fact: Value = serde_json::from_str(line).unwrap();
         let fields = fact.as_object_mut().unwrap();

@@ -53,9 +53,15 @@ SELECT tenant, seq, at, converted_at, clicked_at, campaign, affiliate, country, 
             WHEN said_status NOT IN ('', 'pending', 'approved', 'rejected') THEN 'bad_status'
             ELSE unpriced END AS refused,
        -- Identity: within the advertiser's (or the offer's) transaction ids and the goal; without one, the click and the goal.
+       -- The transaction id of a sender that is not authenticated counts only together with its click, unless somebody who
+       -- is authenticated names both.
        CASE WHEN repeat = 'all' THEN NULL
             WHEN repeat = 'by_txid' AND txid <> ''
                 THEN 'txid ' || iif(txid_scope = 'offer', offer, advertiser) || ' ' || coalesce(goal, '') || ' ' || txid
+                     || iif(is_authenticated OR EXISTS (
+                            SELECT * FROM priced AS same WHERE same.tenant = priced.tenant AND same.click_id = priced.click_id
+                            AND same.txid = priced.txid AND same.goal IS priced.goal AND same.is_authenticated),
+                        '', ' of ' || click_id)
             ELSE 'click ' || click_id || ' ' || coalesce(goal, '') END AS identity,
        CASE WHEN is_authenticated AND said_status <> '' THEN said_status
             WHEN is_authenticated THEN iif(default_status = 'pending', 'pending', 'approved')
