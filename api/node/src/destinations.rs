@@ -5,7 +5,8 @@
 //! macros in the click.
 //! Always true: a URL that is given here is made by the code that answered the click, from the configuration that
 //! decided it (by the versions on the fact, not by what stands before it in the log); what cannot be known is
-//! `None`, never a guess.
+//! `None`, never a guess. (The version of the campaign is not on the fact: it is taken to be that of the tenant's
+//! snapshot, which is published a moment before it.)
 //! Not here: why the click was sent there (it is not decided again).
 
 use std::collections::BTreeMap;
@@ -265,5 +266,93 @@ fn decision_of<'s>(
         destination: Some(template),
         referrer_policy: offer.map(|o| o.referrer_policy).unwrap_or_default(),
         permits: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use weir_engine::click_id::ClickId;
+    use weir_engine::fact::ClickReason;
+    use weir_engine::ids::UnixMs;
+
+    use super::*;
+
+    const TENANT: TenantId = TenantId(7);
+
+    fn changed(kind: EntityKind, number: u32, version: u32, body: serde_json::Value) -> Change {
+        Change {
+            key: EntityKey::one(kind, number),
+            version,
+            by: "test".to_owned(),
+            body,
+        }
+    }
+
+    fn of_tenant(version: u32) -> Change {
+        let url = format!("https://fallback.example/{version}?c={{campaign_id}}");
+        let body = json!({"name": "T", "currency": "USD", "timezone": "UTC", "fallback_url": url});
+        changed(EntityKind::Tenant, 0, version, body)
+    }
+
+    fn of_campaign() -> Change {
+        let body = json!({"name": "C", "kind": "campaign", "link": "x", "distribution": {"mode": "fixed"}, "arms": []});
+        changed(EntityKind::Campaign, 3, 1, body)
+    }
+
+    /// Where a click went to the tenant's fallback under `config_version`, in a log of these changes.
+    fn url(changes: &[Change], config_version: u64) -> Option<String> {
+        let mut destinations = Destinations::default();
+        for change in changes {
+            destinations.learn(TENANT, change);
+        }
+        let click = ClickCore {
+            tenant: TENANT,
+            at: UnixMs(1_764_072_000_000),
+            click_id: ClickId::from_bytes([9; 20]),
+            campaign: 3,
+            flow: None,
+            wanted_offer: None,
+            sent: None,
+            affiliate: None,
+            visitor: [1, 2],
+            country: *b"DE",
+            device: 1,
+            bot: None,
+            propensity: 1.0,
+            policy_version: 0,
+            config_version,
+            cost: None,
+            is_test: false,
+            outcome: ClickOutcome::Fallback,
+            reason: ClickReason::NoArm,
+        };
+        destinations.of(&click, &ClickPrivate::default())
+    }
+
+    fn told(version: u32) -> Option<String> {
+        let campaign = weir_engine::ids::CampaignId::new(TENANT, 3);
+        Some(format!("https://fallback.example/{version}?c={campaign}"))
+    }
+
+    #[test]
+    fn the_configuration_that_decided_counts_and_not_the_one_before_the_click_in_the_log() {
+        let log = [of_tenant(1), of_campaign(), of_tenant(2), of_tenant(3)];
+        assert_eq!(url(&log, 2), told(1));
+        assert_eq!(url(&log, 3), told(2));
+        assert_eq!(url(&log, 4), told(3));
+        assert_eq!(url(&log, 1), None, "before the campaign was there");
+        assert_eq!(url(&log, 5), None, "of a change that is not in the log");
+    }
+
+    #[test]
+    fn where_the_log_has_lost_a_tenants_beginning_no_url_is_guessed() {
+        for lost in 1..3 {
+            let log = [of_tenant(1), of_campaign(), of_tenant(2), of_tenant(3)];
+            assert_eq!(url(&log[lost..], 2), None, "{lost} lost");
+        }
+        let unreadable = changed(EntityKind::Campaign, 3, 2, json!({"name": 1}));
+        assert_eq!(url(&[of_tenant(1), of_campaign(), unreadable], 2), None);
+        assert_eq!(url(&[], 0), None);
     }
 }
