@@ -290,6 +290,9 @@ fn more_connections_than_allowed_are_closed_and_counted_and_the_rest_are_served(
     until("the place that was given up is taken", || open().is_ok());
 }
 
+/// Headers, a body, the status of a postback, what is named as the reason.
+type Unread<'a> = (&'a [(&'a str, &'a str)], &'a str, u16, &'a str, &'a str);
+
 #[test]
 fn what_cannot_be_read_is_counted_the_same_at_every_door_and_a_pixel_stays_a_gif() {
     let mut world = World::new("");
@@ -297,7 +300,7 @@ fn what_cannot_be_read_is_counted_the_same_at_every_door_and_a_pixel_stays_a_gif
     let json_type = ("Content-Type", "application/json");
     let gzip = [form, ("Content-Encoding", "gzip")];
     let (large, many) = ("a".repeat((64 << 10) + 1), "a=1&".repeat(65));
-    let cases: [(&[(&str, &str)], &str, u16, &str, &str); 5] = [
+    let cases: [Unread<'_>; 5] = [
         (&[form], &large, 413, "code", "body_too_large"),
         (&gzip, "click_id=x", 415, "code", "content_encoding"),
         (&[json_type], "{\"click_id\":", 400, "field", "body"),
