@@ -24,7 +24,7 @@ use weir_engine::routing::{
     CampaignSnapshot, ClickRequest, ClickTexts, Decided, Decision, DestinationValues, Silent,
     Subject, TenantSnapshot, decide, destination, facts,
 };
-use weir_engine::visitor::{Device, Hints, Language, Place, Visitor, truncate};
+use weir_engine::visitor::{Hints, Language, Visitor, truncate};
 
 use super::address;
 use super::core::{Core, OnUnavailable};
@@ -315,16 +315,18 @@ pub(super) fn record<L: Append>(
     params: &ClickParams<'_>,
 ) -> Recording<L::Appending> {
     let started = Instant::now();
-    let device = core.device(person.user_agent, person.hints);
-    let mut places = core.places.borrow_mut();
-    let place = places.get(&core.edge.countries, person.address);
-    let seen = Seen {
-        place,
-        device: &device,
-    };
-    let sub = borrowed(&params.sub);
-    let (ad_ids, utm) = (borrowed(&params.ad_ids), borrowed(&params.utm));
-    let click = on_its_way(core, route, person, params, seen, (&sub, &ad_ids, &utm));
+    on_its_way(core, route, person, params, |click| {
+        give(core, person, &click, started)
+    })
+}
+
+/// Decides, and gives the fact to the log.
+fn give<L: Append>(
+    core: &Core<L>,
+    person: &Person<'_>,
+    click: &OnItsWay<'_>,
+    started: Instant,
+) -> Recording<L::Appending> {
     let tenant = click.tenant.tenant;
     let keys = core.keys(tenant, click.now);
     let click_id = core.mint(tenant, &keys.click, click.now);
@@ -350,11 +352,27 @@ pub(super) fn record<L: Append>(
         let record = buffer.encode(&fact, &click.visitor, &click.texts, &decision, link);
         core.lane.append(&record)
     };
+    let given = given(core, click, &mut decision, (click_id, draw), started);
+    Recording {
+        appending,
+        given: Some(given),
+    }
+}
+
+/// What becomes of a click once it is known whether it is kept.
+fn given<L: Append>(
+    core: &Core<L>,
+    click: &OnItsWay<'_>,
+    decision: &mut Decision<'_>,
+    (click_id, draw): (ClickId, u64),
+    started: Instant,
+) -> Given {
     let elsewhere = match core.edge.options.on_unavailable {
         OnUnavailable::Refuse => String::new(),
-        OnUnavailable::Redirect => click.url(&decision, None, draw),
+        OnUnavailable::Redirect => click.url(decision, None, draw),
     };
-    let given = Given {
+    let url = click.url(decision, Some(click_id), draw);
+    Given {
         permits: std::mem::take(&mut decision.permits),
         elsewhere,
         reason: decision.reason,
@@ -362,41 +380,34 @@ pub(super) fn record<L: Append>(
         clicked: Clicked {
             click_id,
             outcome: decision.outcome,
-            url: click.url(&decision, Some(click_id), draw),
+            url,
             arm: decision.sent.map(|s| s.arm),
             propensity: decision.propensity,
             referrer_policy: decision.referrer_policy,
             is_test: click.is_test,
         },
-    };
-    Recording {
-        appending,
-        given: Some(given),
     }
 }
 
-/// What was found out about a visitor.
-#[derive(Clone, Copy)]
-struct Seen<'a> {
-    place: Place<'a>,
-    device: &'a Device,
-}
-
-fn on_its_way<'a, L: Append>(
-    core: &'a Core<L>,
+/// Finds out about the visitor and does something with the click, which borrows of all that was found.
+fn on_its_way<L: Append, T>(
+    core: &Core<L>,
     route: &Route,
-    person: &Person<'a>,
-    params: &'a ClickParams<'_>,
-    seen: Seen<'a>,
-    (sub, ad_ids, utm): (&'a [&'a str; 20], &'a [&'a str; 6], &'a [&'a str; 5]),
-) -> OnItsWay<'a> {
-    OnItsWay {
+    person: &Person<'_>,
+    params: &ClickParams<'_>,
+    then: impl FnOnce(OnItsWay<'_>) -> T,
+) -> T {
+    let device = core.device(person.user_agent, person.hints);
+    let mut places = core.places.borrow_mut();
+    let sub = borrowed(&params.sub);
+    let (ad_ids, utm) = (borrowed(&params.ad_ids), borrowed(&params.utm));
+    then(OnItsWay {
         tenant: route.tenant.snapshot.load_full(),
         campaign: route.campaign.load_full(),
         now: core.edge.clock.now(),
         visitor: Visitor {
-            place: seen.place,
-            device: seen.device,
+            place: places.get(&core.edge.countries, person.address),
+            device: &device,
             language: Language::of_header(person.language),
         },
         address: person.address,
@@ -406,14 +417,14 @@ fn on_its_way<'a, L: Append>(
             referrer: person.referrer,
             aff_click_id: &params.aff_click_id,
             source: &params.source,
-            sub,
-            ad_ids,
-            utm,
+            sub: &sub,
+            ad_ids: &ad_ids,
+            utm: &utm,
             cost: &params.cost,
         },
         aff: &params.aff,
         is_test: params.is_test,
-    }
+    })
 }
 
 /// `HEAD`: where the link leads, with an empty click id; no click.
@@ -423,21 +434,13 @@ fn answer_head<L: Append>(
     person: &Person<'_>,
     params: &ClickParams<'_>,
 ) -> Answer {
-    let device = core.device(person.user_agent, person.hints);
-    let mut places = core.places.borrow_mut();
-    let place = places.get(&core.edge.countries, person.address);
-    let seen = Seen {
-        place,
-        device: &device,
-    };
-    let sub = borrowed(&params.sub);
-    let (ad_ids, utm) = (borrowed(&params.ad_ids), borrowed(&params.utm));
-    let mut click = on_its_way(core, route, person, params, seen, (&sub, &ad_ids, &utm));
-    // A test takes no permits.
-    click.is_test = true;
-    let decision = click.decide(0);
-    match decision.outcome {
-        ClickOutcome::Invalid => respond::not_found(),
-        _ => respond::redirect(click.url(&decision, None, 0), decision.referrer_policy),
-    }
+    on_its_way(core, route, person, params, |mut click| {
+        // A test takes no permits.
+        click.is_test = true;
+        let decision = click.decide(0);
+        match decision.outcome {
+            ClickOutcome::Invalid => respond::not_found(),
+            _ => respond::redirect(click.url(&decision, None, 0), decision.referrer_policy),
+        }
+    })
 }
