@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use weir_engine::ports::AppendError;
 
-use crate::bell::{LONGEST_PACE, ORDER_CLOSE, ORDER_SYNC, ORDER_TURN};
+use crate::bell::{ENOUGH, LONGEST_PACE, ORDER_CLOSE, ORDER_SYNC, ORDER_TURN};
 use crate::disk::{Disk, DiskFile, write_all};
 use crate::format::{Chain, FIRST_GROUP, Footer, Header, Seal};
 use crate::head::{Group, Place};
@@ -124,8 +124,10 @@ impl Writer {
         };
         around.doors.bell.answered_by(std::thread::current());
         loop {
-            let pace = LONGEST_PACE.min(*work.last_sync);
-            around.doors.bell.sleep(pace, || around.lanes.oldest());
+            around
+                .doors
+                .bell
+                .sleep(work.pace(), || around.lanes.oldest());
             let (orders, ticket) = around.orders.take(&around.doors.bell);
             let is_closing = orders & ORDER_CLOSE != 0;
             let mut taken = around.lanes.take(&around.doors, is_closing);
@@ -153,7 +155,12 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn obey(&mut self, taken: &mut [Taken], orders: u8) -> io::Result<()> {
+    /// How long a busy core is waited for.
+    fn pace(&self) -> Duration {
+        LONGEST_PACE.min(*self.last_sync)
+    }
+
+    fn obey(&mut self, taken: &mut Vec<Taken>, orders: u8) -> io::Result<()> {
         self.write(taken)?;
         if orders & ORDER_TURN != 0 && self.open.at > FIRST_GROUP {
             match self.turn() {
@@ -168,7 +175,7 @@ impl Work<'_> {
     }
 
     /// Writes everything in `taken`, in as many groups as it needs.
-    fn write(&mut self, taken: &mut [Taken]) -> io::Result<()> {
+    fn write(&mut self, taken: &mut Vec<Taken>) -> io::Result<()> {
         while taken.iter().any(Taken::has_more) {
             let draft = self.draft(taken);
             let written = match draft.facts {
@@ -188,18 +195,19 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// As many records as fit the segment and a group.
-    fn draft(&mut self, taken: &mut [Taken]) -> Draft {
+    /// As many records as fit the segment and a group, also of those that come while it is made.
+    fn draft(&mut self, taken: &mut Vec<Taken>) -> Draft {
         let waiting = taken.iter().map(Taken::bytes_left).sum();
         let mut draft = Draft::new(self.open, waiting);
-        for lane in taken.iter_mut() {
-            while let Some(record) = lane.peek() {
-                if !draft.has_room_for(&record) {
-                    return draft;
-                }
-                let position = draft.push(&record, self.dictionary);
-                lane.pass(position);
+        let bell = &self.around.doors.bell;
+        let mut from = 0;
+        while fill(&mut draft, &mut taken[from..], self.dictionary) {
+            if (draft.facts as usize) < ENOUGH || !bell.brings_more(self.pace()) {
+                break;
             }
+            draft.grow();
+            from = taken.len();
+            taken.extend(self.around.lanes.take(&self.around.doors, false));
         }
         draft
     }
@@ -213,7 +221,7 @@ impl Work<'_> {
             start,
             draft.facts,
             ordinal,
-            &self.open.chain,
+            draft.chaining,
         );
         write_all(&*self.open.file, &draft.bytes, u64::from(self.open.at))?;
         if self.around.durability == Durability::Fsync {
@@ -233,13 +241,12 @@ impl Work<'_> {
         for (click_id, place) in &draft.clicks {
             self.open.index.insert(click_id, *place);
         }
-        draft.bytes.truncate(records_end);
         self.around.head.publish(Arc::new(Group {
             start: Place {
                 segment: start.0,
                 offset: start.1,
             },
-            records: draft.bytes,
+            records: batch::kept(draft.bytes, records_end),
             end: self.open.at,
             next: draft.next,
         }));
@@ -294,6 +301,20 @@ impl Work<'_> {
         self.around.vitals.report_room();
         Ok(())
     }
+}
+
+/// Puts what has no place yet into `draft`; false when not all of it fits.
+fn fill(draft: &mut Draft, taken: &mut [Taken], dictionary: &mut Dictionary) -> bool {
+    for lane in taken {
+        while let Some(record) = lane.peek() {
+            if !draft.has_room_for(&record) {
+                return false;
+            }
+            let position = draft.push(&record, dictionary);
+            lane.pass(position);
+        }
+    }
+    true
 }
 
 /// Makes a spare the segment of `header`: header first, then the name, both on disk before anything is written.
