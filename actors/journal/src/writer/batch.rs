@@ -13,13 +13,20 @@ use crate::texts::Dictionary;
 const GROUP_BYTES: usize = 4 << 20;
 
 /// The records of a group without what came after `end`, as they are kept for readers: a buffer that was made for
-/// many more is not held half empty.
-pub(super) fn kept(mut group: Vec<u8>, end: usize) -> Vec<u8> {
+/// many more is not held half empty, but left in `spare`.
+pub(super) fn kept(mut group: Vec<u8>, end: usize, spare: &mut Option<Vec<u8>>) -> Vec<u8> {
     group.truncate(end);
-    if group.capacity() >= GROUP_BYTES && end < GROUP_BYTES / 2 {
-        group.shrink_to_fit();
+    if group.capacity() < GROUP_BYTES || end >= GROUP_BYTES / 2 {
+        return group;
     }
-    group
+    let records = group.as_slice().to_vec();
+    *spare = Some(group);
+    records
+}
+
+/// Whether a large group can grow in a buffer of this capacity, and not much is held for it.
+pub(super) fn is_spare(capacity: usize) -> bool {
+    (GROUP_BYTES..=2 * GROUP_BYTES).contains(&capacity)
 }
 
 /// A record of a lane, with its bytes.
@@ -56,11 +63,17 @@ impl Draft {
         }
     }
 
-    /// Prepares for more records while more of them come.
-    pub(super) fn grow(&mut self) {
+    /// Prepares for more records while more of them come, in `spare` if there is one.
+    pub(super) fn grow(&mut self, spare: &mut Option<Vec<u8>>) {
         self.chaining.take_in(&self.bytes);
-        self.bytes
-            .reserve(GROUP_BYTES.saturating_sub(self.bytes.len()));
+        if self.bytes.capacity() >= GROUP_BYTES {
+            return;
+        }
+        let mut larger = spare.take().unwrap_or_default();
+        larger.clear();
+        larger.reserve(GROUP_BYTES);
+        larger.extend_from_slice(&self.bytes);
+        self.bytes = larger;
     }
 
     pub(super) fn has_room_for(&self, next: &Encoded<'_>) -> bool {

@@ -48,6 +48,8 @@ pub(crate) struct Writer {
     around: Running,
     open: Open,
     dictionary: Dictionary,
+    /// A buffer for the next large group: its pages have been touched.
+    spare: Option<Vec<u8>>,
     /// How long the last sync took.
     last_sync: Duration,
     meters: Meters,
@@ -96,6 +98,7 @@ impl Writer {
             around,
             open,
             dictionary: Dictionary::default(),
+            spare: None,
             last_sync: Duration::ZERO,
             meters: Meters {
                 fsync_seconds: metrics::histogram!("weir_journal_fsync_seconds"),
@@ -111,6 +114,7 @@ impl Writer {
             around,
             open,
             dictionary,
+            spare,
             last_sync,
             meters,
         } = &mut self;
@@ -119,6 +123,7 @@ impl Writer {
             around: last.0,
             open,
             dictionary,
+            spare,
             last_sync,
             meters,
         };
@@ -150,6 +155,7 @@ struct Work<'a> {
     around: &'a Running,
     open: &'a mut Open,
     dictionary: &'a mut Dictionary,
+    spare: &'a mut Option<Vec<u8>>,
     last_sync: &'a mut Duration,
     meters: &'a Meters,
 }
@@ -205,7 +211,7 @@ impl Work<'_> {
             if (draft.facts as usize) < ENOUGH || !bell.brings_more(self.pace()) {
                 break;
             }
-            draft.grow();
+            draft.grow(self.spare);
             from = taken.len();
             taken.extend(self.around.lanes.take(&self.around.doors, false));
         }
@@ -241,17 +247,23 @@ impl Work<'_> {
         for (click_id, place) in &draft.clicks {
             self.open.index.insert(click_id, *place);
         }
-        self.around.head.publish(Arc::new(Group {
-            start: Place {
-                segment: start.0,
-                offset: start.1,
-            },
-            records: batch::kept(draft.bytes, records_end),
-            end: self.open.at,
-            next: draft.next,
-        }));
+        let records = batch::kept(draft.bytes, records_end, self.spare);
+        self.publish(start, records);
         self.acknowledge(draft.facts, taken);
         Ok(())
+    }
+
+    /// Shows readers the group that was written from `start` on.
+    fn publish(&mut self, (segment, offset): (u64, u32), records: Vec<u8>) {
+        let left_over = self.around.head.publish(Arc::new(Group {
+            start: Place { segment, offset },
+            records,
+            end: self.open.at,
+            next: self.open.next,
+        }));
+        if let Some(buffer) = left_over.filter(|buffer| batch::is_spare(buffer.capacity())) {
+            *self.spare = Some(buffer);
+        }
     }
 
     fn acknowledge(&self, facts: u32, taken: &mut [Taken]) {
