@@ -224,6 +224,39 @@ async fn sizes_are_bounded() {
     world.get(&many(65)).await.expect(400);
 }
 
+/// A body that fails whoever reads it.
+struct Unread;
+
+impl tokio::io::AsyncRead for Unread {
+    fn poll_read(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+        _: &mut tokio::io::ReadBuf<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
+        panic!("the body is read")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_body_is_read_before_the_key_is_good_or_when_it_says_that_it_is_too_large() {
+    let world = World::new().await;
+    let key = key_of(OURS);
+    let post = |path: &str, key: &str, length: Option<&str>| {
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(path.parse().expect("a path"))
+            .header("authorization", format!("Bearer {key}"));
+        if let Some(length) = length {
+            request = request.header("content-length", length);
+        }
+        world.send(request.body(poem::Body::from_async_read(Unread)))
+    };
+    post("/v1/affiliates", "x", None).await.expect(401);
+    post("/docs", "x", None).await.expect(405);
+    let large = post("/v1/affiliates", &key, Some("1048577")).await;
+    assert_eq!(large.expect(413).code(), "payload_too_large");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_asks_too_much_waits() {
     let world = World::with(Allowance {
