@@ -98,6 +98,9 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
     let metrics = doors::metrics()?;
     tokio::spawn(sum_up(metrics.clone()));
     let folder = DataFolder::create(&settings.node.data)?;
+    if let Some(says) = folder.open_to_others()? {
+        tracing::warn!("the data folder {says}");
+    }
     // Whatever refuses comes before anything slow: a second instance, and a port that is taken, are told at once.
     let lock = FolderLock::take(folder.path())?;
     let listeners = edge::bind(traffic_address(settings), edge_threads(settings))?;
