@@ -98,6 +98,9 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
     let metrics = doors::metrics()?;
     tokio::spawn(sum_up(metrics.clone()));
     let folder = DataFolder::create(&settings.node.data)?;
+    if let Some(says) = folder.open_to_others()? {
+        tracing::warn!("the data folder {says}");
+    }
     // Whatever refuses comes before anything slow: a second instance, and a port that is taken, are told at once.
     let lock = FolderLock::take(folder.path())?;
     let listeners = edge::bind(traffic_address(settings), edge_threads(settings))?;
@@ -178,7 +181,7 @@ async fn start_mesh(
         clock: Clock::system(),
     };
     let options = Options {
-        shared_hosts: host_of(&settings.node.public_url).into_iter().collect(),
+        shared_hosts: shared_hosts(settings),
         ..Options::default()
     };
     let started = Mesh::start(ports, options).await;
@@ -222,6 +225,7 @@ impl Parts {
             secrets: self.secrets.clone(),
             operator_key: self.secrets.operator_key(1),
             public_url: self.public_url.clone(),
+            is_public_url_set: !settings.node.public_url.is_empty(),
             agents: Some(Arc::clone(&self.agents)),
             countries: Some(Arc::clone(&self.countries)),
             uniqueness_capacity: settings.uniqueness.capacity,
@@ -281,6 +285,13 @@ fn edge_options(settings: &Settings, journal: &Journal, public_url: String) -> E
         public_url,
         ids_after: UnixMs(journal.greatest_id_ms().max(EPOCH_MS)),
     }
+}
+
+/// Hosts that no tenant may claim.
+fn shared_hosts(settings: &Settings) -> Vec<String> {
+    let of_public_url = host_of(&settings.node.public_url);
+    let named = settings.node.shared_hosts.iter().cloned();
+    named.chain(of_public_url).collect()
 }
 
 /// The host of a URL, without its port.
@@ -407,5 +418,15 @@ mod tests {
         for (url, expect) in cases {
             assert_eq!(host_of(url).as_deref(), expect, "{url}");
         }
+    }
+
+    #[test]
+    fn hosts_that_the_operator_names_are_shared_beside_the_public_urls() {
+        let mut settings = Settings::default();
+        assert!(shared_hosts(&settings).is_empty());
+        settings.node.public_url = "https://trk.example.com".to_owned();
+        settings.node.shared_hosts = vec!["admin.example.com".to_owned()];
+        let expect = ["admin.example.com", "trk.example.com"];
+        assert_eq!(shared_hosts(&settings), expect);
     }
 }

@@ -397,7 +397,9 @@ impl Belongings {
 fn for_a_tenants_key_nothing_of_another_tenant_is_there_on_any_route_of_the_document() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let server = Server::start(&data, &["serve"]);
+    let file = folder.path().join("weir.toml");
+    std::fs::write(&file, "[node]\npublic_url = \"https://trk.example.com\"\n").unwrap();
+    let server = Server::start(&data, &["serve", "--config", file.to_str().unwrap()]);
     let (ours, theirs) = (
         belongings(&server, &data, "Ours"),
         belongings(&server, &data, "Theirs"),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::params::{MAX_PARAMETERS, MAX_VALUE, cut};
 
 /// Deepest JSON body.
-const MAX_DEPTH: usize = 32;
+pub(super) const MAX_DEPTH: usize = 32;
 /// Longest raw text kept.
 const MAX_RAW: usize = 2_048;
 /// Parameters that are secrets.
@@ -173,7 +173,7 @@ fn json_pairs(body: &[u8]) -> Result<Vec<(String, String)>, Unreadable> {
 }
 
 /// How deep brackets are nested; those in strings count too, which only makes the limit stricter.
-fn depth_of(body: &[u8]) -> usize {
+pub(super) fn depth_of(body: &[u8]) -> usize {
     let mut depth = 0usize;
     let mut deepest = 0;
     for byte in body {

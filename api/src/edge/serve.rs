@@ -19,10 +19,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use weir_actors::Lane;
 
-use super::connection::{Connections, Patience, PerAddress, WatchedStream};
+use super::connection::{Connections, Patience};
 use super::core::{Core, Edge};
 use super::service::Answering;
 use super::{address, telemetry};
+use crate::peers::{PerAddress, WatchedStream};
 
 /// Length of the queue of connections that wait to be accepted.
 const BACKLOG: i32 = 4_096;

@@ -12,6 +12,7 @@ use weir_engine::visitor::Hints;
 
 use super::click::{self, Person};
 use super::core::Core;
+use super::inbound::{MAX_DEPTH, depth_of};
 use super::params::{ClickParams, cut};
 use super::respond::{self, Answer, FieldProblem};
 use super::telemetry;
@@ -57,9 +58,9 @@ pub(super) async fn answer<L: Append>(
         let title = "the key lacks the scope track";
         return respond::problem(StatusCode::FORBIDDEN, "forbidden", title, &[]);
     }
-    let said: TrackClick = match serde_json::from_slice(body) {
+    let said = match read(body) {
         Ok(said) => said,
-        Err(error) => return refused("body", &error.to_string()),
+        Err(message) => return refused("body", &message),
     };
     let route = core.routes.find(host, &said.link);
     let Some(route) = route.filter(|r| r.tenant.id == key.tenant) else {
@@ -82,6 +83,13 @@ pub(super) async fn answer<L: Append>(
         Ok(clicked) => respond::json(StatusCode::OK, &tracked(&clicked, key.tenant)),
         Err(unrecorded) => unrecorded.refused(),
     }
+}
+
+fn read(body: &[u8]) -> Result<TrackClick, String> {
+    if depth_of(body) > MAX_DEPTH {
+        return Err(format!("JSON nested deeper than {MAX_DEPTH}"));
+    }
+    serde_json::from_slice(body).map_err(|error| error.to_string())
 }
 
 fn tracked(clicked: &click::Clicked, tenant: TenantId) -> Tracked<'_> {
@@ -121,4 +129,22 @@ fn refused(field: &'static str, message: &str) -> Answer {
         "the click cannot be read",
         &[field],
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_nested_no_deeper_than_a_postbacks() {
+        let nested = |levels: usize| {
+            let inner = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+            let body =
+                format!(r#"{{"link":"x","ip":"203.0.113.9","user_agent":"a","sub1":{inner}}}"#);
+            read(body.as_bytes())
+        };
+        assert!(nested(MAX_DEPTH - 1).is_ok());
+        let refused = nested(MAX_DEPTH).err().unwrap_or_default();
+        assert!(refused.contains("nested deeper"), "{refused}");
+    }
 }

@@ -207,7 +207,7 @@ pub struct CampaignSnapshot {
     pub version: u32,
     /// Its link.
     pub link: Box<str>,
-    /// Whether it takes clicks.
+    /// Whether it takes clicks: neither it nor its tenant is archived.
     pub is_live: bool,
     /// Whether a click must name an affiliate.
     pub require_affiliate: bool,
@@ -285,11 +285,15 @@ impl CampaignSnapshot {
     pub fn compile(tenant: TenantId, catalog: &Catalog, number: u32) -> Option<Self> {
         let campaign = catalog.campaigns.get(&number)?;
         let body = &campaign.body;
+        let of_tenant = catalog.tenant.as_ref().map(|t| t.body.status);
         Some(Self {
             number,
             version: campaign.version,
             link: body.link.as_str().into(),
-            is_live: body.status == Liveness::Active,
+            is_live: [Some(body.status), of_tenant]
+                .into_iter()
+                .flatten()
+                .all(|status| status == Liveness::Active),
             require_affiliate: body.require_affiliate,
             cost: compile_cost(catalog, body),
             fallback: template(body.fallback_url.as_deref()),
