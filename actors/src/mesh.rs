@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::Instant;
 use weir_engine::catalog::propose::{Proposal, Refusal};
 use weir_engine::fact::ConversionStatus;
-use weir_engine::ids::{ConversionId, TenantId, UnixMs};
+use weir_engine::ids::{ConversionId, Position, TenantId, UnixMs, partition_of};
 use weir_engine::judge::Conversion;
 use weir_engine::ports::AppendError;
 
@@ -24,6 +24,9 @@ use crate::telemetry;
 use crate::tenant::{Accepted, Propose, SetStatus, SetStatusError, TenantMsg};
 use crate::verdicts::Verdicts;
 use crate::window::Progress;
+
+/// How long a reader of the store waits for what is in the log.
+const READ_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How the mesh behaves.
 #[derive(Debug, Clone)]
@@ -208,6 +211,21 @@ impl Mesh {
             })
         })
         .await
+    }
+
+    /// Waits until the store has every fact of `tenant` that is in the log now, so that what was answered before is
+    /// read; at most a second: a store that is behind is read as it is, which is counted.
+    pub async fn settled(&self, tenant: TenantId) {
+        let partition = partition_of(tenant);
+        let end = self.shared.ports.journal.end().0[usize::from(partition)];
+        let Some(seq) = end.checked_sub(1) else {
+            return;
+        };
+        let position = Position { partition, seq };
+        let stored = self.shared.progress.hurry_to(position);
+        if tokio::time::timeout(READ_PATIENCE, stored).await.is_err() {
+            metrics::counter!(telemetry::READS_BEHIND_TOTAL).increment(1);
+        }
     }
 
     /// What a campaign's actor knows of its arms.

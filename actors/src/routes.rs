@@ -95,10 +95,16 @@ impl Routes {
         tenants
     }
 
-    /// The API key whose SHA-256 is this, in hex.
+    /// The API key whose SHA-256 is this, in hex; an archived tenant has none.
     #[must_use]
     pub fn api_key(&self, sha256: &str) -> Option<PublishedKey> {
-        self.keys.get(sha256).map(|key| key.clone())
+        let key = self.keys.get(sha256).map(|key| key.clone())?;
+        let catalog = self.catalog(key.tenant)?;
+        // The installation, which has keys too, has no settings.
+        let tenant = catalog.tenant.as_ref();
+        tenant
+            .is_none_or(|t| t.body.status == Liveness::Active)
+            .then_some(key)
     }
 
     /// How many links are published.
@@ -292,5 +298,36 @@ mod tests {
         let changed = BTreeSet::from([EntityKey::one(EntityKind::Tenant, 0)]);
         publisher.publish(&catalog, &changed);
         assert_eq!(cost(), CompiledCost::Token(Currency::EUR));
+    }
+
+    #[test]
+    fn an_archived_tenant_has_no_key_and_its_links_take_no_clicks() {
+        let settings =
+            |status| json!({"name": "T", "currency": "USD", "timezone": "UTC", "status": status});
+        let key = json!({"name": "K", "prefix": "weir_live_x", "sha256": "ab", "scopes": ["*"]});
+        let campaign = json!({"name": "C", "kind": "campaign", "link": "x", "distribution": {"mode": "fixed"},
+            "arms": []});
+        let mut catalog = Catalog::default();
+        put(&mut catalog, EntityKind::ApiKey, 1, 1, key);
+        let routes = Routes::new();
+        let installation = routes.of_tenant(TenantId(0), &catalog);
+        assert!(routes.api_key("ab").is_some(), "without settings");
+        drop(installation);
+        put(&mut catalog, EntityKind::Tenant, 0, 1, settings("active"));
+        put(&mut catalog, EntityKind::Campaign, 1, 1, campaign);
+        let mut publisher = routes.of_tenant(TenantId(1), &catalog);
+        let state = || {
+            let route = routes.find("any.example", "x").unwrap();
+            let is_live = route.campaign.load().is_live;
+            (routes.api_key("ab").is_some(), is_live)
+        };
+        assert_eq!(state(), (true, true));
+        let changed = BTreeSet::from([EntityKey::one(EntityKind::Tenant, 0)]);
+        put(&mut catalog, EntityKind::Tenant, 0, 2, settings("archived"));
+        publisher.publish(&catalog, &changed);
+        assert_eq!(state(), (false, false));
+        put(&mut catalog, EntityKind::Tenant, 0, 3, settings("active"));
+        publisher.publish(&catalog, &changed);
+        assert_eq!(state(), (true, true));
     }
 }

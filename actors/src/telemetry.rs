@@ -6,7 +6,18 @@ pub const JOURNAL_LAG_FACTS: &str = "weir_journal_lag_facts";
 pub const CONVERSIONS_TOTAL: &str = "weir_conversions_total";
 /// What was refused for want of room, by `reason`.
 pub const SHED_TOTAL: &str = "weir_shed_total";
-/// Restarts of the fold, by the kind of `actor` that failed.
+/// Every `reason` to refuse for want of room: questions to actors, connections and rate of the admin and ops
+/// listeners, then why a fact is not in the log.
+pub const SHED_REASONS: [&str; 7] = [
+    "asks",
+    "connections",
+    "rate_limit",
+    "journal_full",
+    "journal_stopped",
+    "overloaded",
+    "too_large",
+];
+/// Restarts of the fold: the log says which actor failed.
 pub const RESTARTS_TOTAL: &str = "weir_fold_restarts_total";
 /// Facts that this build could not read.
 pub const UNREADABLE_FACTS_TOTAL: &str = "weir_unreadable_facts_total";
@@ -18,3 +29,5 @@ pub const CAMPAIGNS_AWAKE: &str = "weir_campaigns_awake";
 pub const FOLDED_FACTS_TOTAL: &str = "weir_folded_facts_total";
 /// Unique clicks forgotten before their time, for want of capacity.
 pub const UNIQUENESS_EVICTIONS_TOTAL: &str = "weir_uniqueness_evictions_total";
+/// Reads that were answered before the store had everything that was in the log.
+pub const READS_BEHIND_TOTAL: &str = "weir_reads_behind_total";

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! reader ─ WindowHead ──────────────────────────▶ projection      which tenants it waits for
-//!    └──── FactsOf (one a tenant) ─▶ tenant ─ Effects ─▶ projection
+//!    └──── TenantMsg::Facts (one a tenant) ─▶ tenant ─ Effects ─▶ projection
 //! ```
 //! Always true: windows are numbered without gaps and committed in order; a window is complete when each of
 //! its tenants has sent its effects. A checkpoint window holds no facts: its tenants send their checkpoints.
@@ -68,6 +68,8 @@ pub(crate) struct Effects {
 #[derive(Debug)]
 pub struct Progress {
     offsets: watch::Sender<[u64; PARTITIONS as usize]>,
+    /// Readers of the store wait until it has the facts before these.
+    wanted: watch::Sender<[u64; PARTITIONS as usize]>,
     window: AtomicU64,
 }
 
@@ -75,6 +77,7 @@ impl Progress {
     pub(crate) fn new(offsets: [u64; PARTITIONS as usize]) -> Arc<Self> {
         Arc::new(Self {
             offsets: watch::Sender::new(offsets),
+            wanted: watch::Sender::new([0; PARTITIONS as usize]),
             window: AtomicU64::new(0),
         })
     }
@@ -102,6 +105,30 @@ impl Progress {
                 offsets[usize::from(step.partition)] = step.to;
             }
         });
+    }
+
+    /// The facts before these are waited for by readers of the store.
+    pub(crate) fn wanted(&self) -> [u64; PARTITIONS as usize] {
+        *self.wanted.borrow()
+    }
+
+    /// Changes when a reader begins to wait.
+    pub(crate) fn watch_wanted(&self) -> watch::Receiver<[u64; PARTITIONS as usize]> {
+        self.wanted.subscribe()
+    }
+
+    /// Waits until the fact at `position` is stored, and has the store not wait for company.
+    pub async fn hurry_to(&self, position: Position) {
+        if self.stored(position.partition) > position.seq {
+            return;
+        }
+        self.wanted.send_if_modified(|wanted| {
+            let wanted = &mut wanted[usize::from(position.partition)];
+            let is_news = *wanted <= position.seq;
+            *wanted = (*wanted).max(position.seq + 1);
+            is_news
+        });
+        self.wait_for(position).await;
     }
 
     /// Waits until the fact at `position` is stored.

@@ -1,5 +1,6 @@
 //! The fold end to end on a real journal and a real store.
 
+mod asleep;
 mod many;
 mod shed;
 mod world;
@@ -50,6 +51,40 @@ async fn a_click_and_its_conversion_reach_the_books_and_the_waiting_door() {
         (arm.clicks, arm.conversions, arm.revenue),
         (1, 1, 15_000_000)
     );
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_reads_the_store_finds_what_was_in_the_log_when_it_asked() {
+    let mut world = World::new(quick()).await;
+    world.tenant(TENANT, json!([])).await;
+    for round in 0..20 {
+        let (click, _) = world.click(TENANT, CAMPAIGN, round).await;
+        let (received, position) = world.convert(TENANT, click, &format!("t{round}")).await;
+        world.mesh().settled(TENANT).await;
+        assert!(world.mesh().progress().stored(position.partition) > position.seq);
+        assert_eq!(outcome(&world, received).await, Some(Outcome::Applied));
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_reads_a_store_that_is_behind_is_answered_after_a_second() {
+    let mut world = World::new(quick()).await;
+    let position = world.tenant(TENANT, json!([])).await;
+    world.stored(position).await;
+    world.mesh().pause(true);
+    // The reader may be in a read that had begun before.
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    let settled = world.mesh().settled(TENANT);
+    let nothing_new = tokio::time::timeout(Duration::from_millis(100), settled);
+    nothing_new.await.expect("what is stored is not waited for");
+    let (_, position) = world.click(TENANT, CAMPAIGN, 1).await;
+    let patience = tokio::time::timeout(Duration::from_secs(10), world.mesh().settled(TENANT));
+    patience.await.expect("it does not wait for ever");
+    assert!(world.mesh().progress().stored(position.partition) <= position.seq);
+    world.mesh().pause(false);
+    world.stored(position).await;
     world.stop().await;
 }
 

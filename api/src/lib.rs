@@ -4,5 +4,6 @@ pub mod admin;
 pub mod api_key;
 pub mod edge;
 pub mod ops;
+mod peers;
 pub mod problem;
 pub mod serve;

@@ -1,11 +1,13 @@
 //! A listener for the admin API or the ops endpoints: HTTP/1.1 with its patience, until told to stop.
 //!
-//! Always true: a silent client is closed within seconds; connections are bounded; at the end, answers under way are
-//! finished. Not here: clicks, whose listener is the edge's own; limits of bodies (the admin door).
+//! Always true: a client that is silent, or takes nothing of its answer, is closed within seconds; connections are
+//! bounded, in all and per address (loopback is exempt); at the end, answers under way are finished. Not here: clicks, whose listener is the edge's own; limits of bodies (the admin door).
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -16,9 +18,12 @@ use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint, Request, Response};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::{Sleep, sleep};
 use weir_actors::telemetry::SHED_TOTAL;
+
+use crate::peers::{PerAddress, Watch, WatchedStream};
 
 /// How long a request's head may take, from its connection's start or the answer before.
 const HEAD_TIME: Duration = Duration::from_secs(5);
@@ -28,10 +33,12 @@ const HEAD_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
 /// Connections at a time.
 const CONNECTIONS_MAX: usize = 1_024;
-/// How long answers under way may take after the end was announced.
-const DRAIN: Duration = Duration::from_secs(10);
+/// Connections that an address may hold.
+const PER_ADDRESS_MAX: u32 = 256;
+/// How long a client may take nothing of an answer.
+const WRITE_TIME: Duration = Duration::from_secs(10);
 
-/// Serves `app` on `listener` until `shutdown` resolves; then lets answers under way be finished.
+/// Serves `app` on `listener` until `shutdown` resolves; then lets answers under way be finished, for `patience`.
 ///
 /// # Errors
 /// The listener has no address.
@@ -39,10 +46,11 @@ pub async fn serve(
     listener: TcpListener,
     app: impl Endpoint<Output = Response> + 'static,
     shutdown: impl Future<Output = ()>,
+    patience: Duration,
 ) -> io::Result<()> {
     let local = listener.local_addr()?;
     let app = Arc::new(app);
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let room = Room::new(CONNECTIONS_MAX, PER_ADDRESS_MAX);
     let (ending, _) = watch::channel(false);
     let mut connections = JoinSet::new();
     tokio::pin!(shutdown);
@@ -56,7 +64,7 @@ pub async fn serve(
         let Some((stream, remote)) = accepted else {
             continue;
         };
-        let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
+        let Some(place) = room.admit(remote.ip().to_canonical()) else {
             metrics::counter!(SHED_TOTAL, "reason" => "connections").increment(1);
             continue;
         };
@@ -67,13 +75,77 @@ pub async fn serve(
         let (app, ending) = (Arc::clone(&app), ending.subscribe());
         connections.spawn(async move {
             connection(stream, app, addresses, ending).await;
-            drop(permit);
+            drop(place);
         });
     }
     drop(listener);
     ending.send_replace(true);
-    drain(connections).await;
+    drain(connections, patience).await;
     Ok(())
+}
+
+/// Room for connections: in all, and for each address.
+struct Room {
+    all: Arc<Semaphore>,
+    held: Arc<PerAddress>,
+    per_address: u32,
+}
+
+impl Room {
+    fn new(all: usize, per_address: u32) -> Self {
+        Self {
+            all: Arc::new(Semaphore::new(all)),
+            held: Arc::default(),
+            per_address,
+        }
+    }
+
+    fn admit(&self, peer: IpAddr) -> Option<Place> {
+        let permit = Arc::clone(&self.all).try_acquire_owned().ok()?;
+        let counted = match peer.is_loopback() {
+            true => None,
+            false if self.held.admit(peer, self.per_address) => {
+                Some((Arc::clone(&self.held), peer))
+            }
+            false => return None,
+        };
+        Some(Place {
+            _permit: permit,
+            counted,
+        })
+    }
+}
+
+/// A connection's place; given up when dropped.
+struct Place {
+    _permit: OwnedSemaphorePermit,
+    counted: Option<(Arc<PerAddress>, IpAddr)>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some((held, peer)) = &self.counted {
+            held.release(*peer);
+        }
+    }
+}
+
+/// Ends a connection whose peer has taken nothing for [`WRITE_TIME`].
+#[derive(Default)]
+struct WriteTimer(Option<Pin<Box<Sleep>>>);
+
+impl Watch for WriteTimer {
+    fn write_went(&mut self, is_blocked: bool, cx: &mut Context<'_>) -> io::Result<()> {
+        if !is_blocked {
+            self.0 = None;
+            return Ok(());
+        }
+        let timer = self.0.get_or_insert_with(|| Box::pin(sleep(WRITE_TIME)));
+        match timer.as_mut().poll(cx) {
+            Poll::Pending => Ok(()),
+            Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
+        }
+    }
 }
 
 /// The next connection; `None` after a failure, with a pause, because failures come in floods.
@@ -88,9 +160,9 @@ async fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
     }
 }
 
-async fn drain(mut connections: JoinSet<()>) {
+async fn drain(mut connections: JoinSet<()>, patience: Duration) {
     let drained = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(DRAIN, drained).await.is_err() {
+    if tokio::time::timeout(patience, drained).await.is_err() {
         tracing::warn!("connections were cut at the end");
     }
 }
@@ -117,11 +189,14 @@ async fn connection<E: Endpoint<Output = Response> + 'static>(
             ))
         }
     });
+    let stream = WatchedStream::new(stream, WriteTimer::default());
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(HEAD_MAX)
         .max_headers(HEADERS_MAX)
+        // One answer at a time: what is asked meanwhile waits until the one before is taken.
+        .pipeline_flush(false)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(serving);
     let ended = tokio::select! {
@@ -150,6 +225,9 @@ mod tests {
 
     use super::*;
 
+    /// How long the listeners of these tests wait at the end.
+    const END: Duration = Duration::from_millis(300);
+
     /// A listener that is ended by the sender, and a bell that rings when a request has come; its answer takes
     /// `patience`.
     struct Started {
@@ -160,20 +238,26 @@ mod tests {
     }
 
     async fn started(patience: Duration) -> Started {
+        started_with(patience, "done").await
+    }
+
+    async fn started_with(patience: Duration, answer: impl Into<bytes::Bytes>) -> Started {
+        let answer = answer.into();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let has_come = Arc::new(Notify::new());
         let bell = Arc::clone(&has_come);
         let app = make(move |_| {
             bell.notify_one();
+            let answer = answer.clone();
             async move {
                 tokio::time::sleep(patience).await;
-                Ok::<_, poem::Error>(Response::builder().body("done"))
+                Ok::<_, poem::Error>(Response::builder().body(answer))
             }
         });
         let (end, ended) = oneshot::channel::<()>();
         let shutdown = async move { drop(ended.await) };
-        let serving = tokio::spawn(serve(listener, app, shutdown));
+        let serving = tokio::spawn(serve(listener, app, shutdown, END));
         Started {
             address,
             end,
@@ -200,6 +284,41 @@ mod tests {
             .expect("sent");
         let closed = tokio::time::timeout(HEAD_TIME * 3, read_all(&mut stream)).await;
         assert!(!closed.expect("closed in time").contains("200 OK"));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_nothing_of_its_answer_is_closed() {
+        // More than the buffers of the kernel hold.
+        let server = started_with(Duration::ZERO, vec![b'x'; 64 << 20]).await;
+        let mut stream = TcpStream::connect(server.address).await.expect("connected");
+        let request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100);
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        server.has_come.notified().await;
+        tokio::time::pause();
+        tokio::time::sleep(WRITE_TIME * 2).await;
+        tokio::time::resume();
+        let mut got = 0;
+        let mut piece = vec![0; 1 << 20];
+        while let Ok(read @ 1..) = stream.read(&mut piece).await {
+            got += read;
+        }
+        assert!(got < 64 << 20, "cut within the first answer, not {got}");
+    }
+
+    #[tokio::test]
+    async fn an_address_has_a_share_of_the_connections_and_loopback_is_exempt() {
+        let room = Room::new(6, 2);
+        let peer = IpAddr::from([203, 0, 113, 9]);
+        let first = room.admit(peer).expect("room");
+        let _second = room.admit(peer).expect("room");
+        assert!(room.admit(peer).is_none(), "its share is used up");
+        drop(first);
+        let _again = room.admit(peer).expect("its share is free again");
+        let local = IpAddr::from([127, 0, 0, 1]);
+        let held: Vec<_> = (0..4).map(|_| room.admit(local).expect("exempt")).collect();
+        assert!(room.admit(local).is_none(), "all are taken");
+        drop(held);
+        assert!(room.admit([203, 0, 113, 10].into()).is_some());
     }
 
     #[tokio::test]
@@ -235,5 +354,19 @@ mod tests {
             TcpStream::connect(address).await.is_err(),
             "nothing listens any more"
         );
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_takes_longer_than_the_end_is_cut() {
+        let server = started(Duration::from_secs(600)).await;
+        let mut stream = TcpStream::connect(server.address).await.expect("connected");
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await
+            .expect("sent");
+        server.has_come.notified().await;
+        server.end.send(()).expect("serving");
+        let ended = tokio::time::timeout(Duration::from_secs(60), server.serving).await;
+        ended.expect("it ends").expect("no panic").expect("served");
     }
 }

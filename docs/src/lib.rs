@@ -1,1 +1,1 @@
-//! Under construction: see the crate description.
+//! Nothing here: the tests of the documentation are in `tests/`.

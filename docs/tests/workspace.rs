@@ -197,6 +197,59 @@ fn nothing_that_is_folded_uses_functions_that_differ_between_machines() {
     }
 }
 
+/// Names of modules that a source reaches for: the parts of its paths, and all that it imports.
+fn reached_for(source: &str) -> BTreeSet<&str> {
+    let mut found = BTreeSet::new();
+    let code = source
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    let mut is_import = false;
+    for line in code {
+        let starts = line.trim_start();
+        is_import |= starts.starts_with("use ") || starts.starts_with("pub use ");
+        let is_of_path = |c: char| c.is_alphanumeric() || "_:".contains(c);
+        for path in line.split(|c| !is_of_path(c)) {
+            if is_import || path.contains("::") {
+                found.extend(path.split("::"));
+            }
+        }
+        is_import &= !line.contains(';');
+    }
+    found
+}
+
+#[test]
+fn the_edge_and_the_admin_api_do_not_know_each_other() {
+    for (own, other) in [("edge", "admin"), ("admin", "edge")] {
+        let files = rust_files(&root().join("api/src").join(own));
+        assert!(files.len() > 5, "{files:?}");
+        for file in files {
+            let source = std::fs::read_to_string(&file).expect("a source file");
+            assert!(
+                !reached_for(&source).contains(other),
+                "{} reaches for {other}",
+                file.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn every_way_to_reach_for_a_module_is_seen() {
+    let ways = [
+        "use crate::admin;",
+        "use crate::{api_key,\n    admin::Random};",
+        "pub use super::super::admin as a;",
+        "fn f() { crate::admin::app() }",
+    ];
+    for way in ways {
+        assert!(reached_for(way).contains("admin"), "{way}");
+    }
+    for other in ["//! crate::admin", "let admin = 1;", "use crate::edge;"] {
+        assert!(!reached_for(other).contains("admin"), "{other}");
+    }
+}
+
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)

@@ -1,11 +1,11 @@
 //! The vendored data against the vendored corpora: which user agents are bots, and what real ones are.
 
 use std::io::Read;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
 use weir_engine::visitor::{
-    BotClass, Countries, Device, DeviceCache, DeviceType, Hints, UserAgents,
+    BotClass, Countries, Device, DeviceCache, DeviceType, Hints, PlaceCache, UserAgents,
 };
 
 fn data(name: &str) -> Vec<u8> {
@@ -278,6 +278,19 @@ fn an_address_has_a_country_and_an_unknown_one_is_in_zz() {
         assert_eq!(place.country_code(), country, "{address}");
         assert_eq!((place.region, place.city, place.isp), ("", "", ""));
     }
+    let mut cache = PlaceCache::default();
+    let mut seen = std::collections::BTreeSet::new();
+    for n in 0..60_000u32 {
+        // Neighbours, far networks, both kinds; each is asked for twice, often with others in between.
+        let v4 = Ipv4Addr::from((n / 2 % 20_000).wrapping_mul(0x9e37_79b9));
+        let v6 = Ipv6Addr::from(u128::from(0x2a00_0000 + n / 2 % 900) << 96 | u128::from(n));
+        for address in [IpAddr::from(v4), v6.into()] {
+            let place = countries.lookup(address);
+            assert_eq!(cache.get(&countries, address), place, "{address}");
+            seen.insert(place.country);
+        }
+    }
+    assert!(seen.len() > 100, "{}", seen.len());
     assert!(Countries::load(b"not a database".to_vec()).is_err());
     assert!(countries.built_at() > 1_700_000_000);
 }

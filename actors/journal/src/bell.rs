@@ -14,7 +14,11 @@
 //!  Idle     nothing waits          woken by any append, any order
 //!  Pacing   something waits, a     woken by the ENOUGH-th append, the last busy core going to sleep,
 //!           core is busy           any order, or its own timer
+//!  Growing  a large group is made, woken as when pacing, also by a core that goes to sleep when
+//!           a core is busy         nothing waits
 //! ```
+//! A group of [`ENOUGH`] records or more is not written while more come as fast: a sync for each thousand of a
+//! burst of ten thousand would cost the last of them nine syncs.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst};
@@ -29,6 +33,7 @@ pub(crate) const LONGEST_PACE: Duration = Duration::from_millis(2);
 const AWAKE: u8 = 0;
 const IDLE: u8 = 1;
 const PACING: u8 = 2;
+const GROWING: u8 = 3;
 
 /// Finish the open segment.
 pub(crate) const ORDER_TURN: u8 = 1;
@@ -68,7 +73,7 @@ impl Bell {
     pub(crate) fn ring(&self, waiting: usize) {
         match self.sleep.load(SeqCst) {
             IDLE => self.wake(),
-            PACING if waiting >= ENOUGH => self.wake(),
+            PACING | GROWING if waiting >= ENOUGH => self.wake(),
             _ => {}
         }
     }
@@ -86,7 +91,12 @@ impl Bell {
     /// A core has nothing left to do.
     pub(crate) fn core_rests(&self) {
         let was = self.busy.fetch_sub(1, SeqCst);
-        if was == 1 && self.waiting.load(SeqCst) > 0 && self.sleep.load(SeqCst) != AWAKE {
+        let is_awaited = match self.sleep.load(SeqCst) {
+            AWAKE => false,
+            GROWING => true,
+            _ => self.waiting.load(SeqCst) > 0,
+        };
+        if was == 1 && is_awaited {
             self.wake();
         }
     }
@@ -120,6 +130,39 @@ impl Bell {
                 _ => {}
             }
             self.sleep.store(AWAKE, SeqCst);
+        }
+    }
+
+    /// Whether a group that has [`ENOUGH`] records shall take more before it is written; waits at most `pace` for a
+    /// busy core to bring as many again.
+    pub(crate) fn brings_more(&self, pace: Duration) -> bool {
+        let until = Instant::now() + pace;
+        loop {
+            let known = self.grows();
+            let left = until.saturating_duration_since(Instant::now());
+            if known.is_some() || left.is_zero() {
+                return known.unwrap_or(false);
+            }
+            self.sleep.store(GROWING, SeqCst);
+            if self.grows().is_none() {
+                park(Some(left));
+            }
+            self.sleep.store(AWAKE, SeqCst);
+        }
+    }
+
+    /// `None`: a core is busy and may bring more.
+    fn grows(&self) -> Option<bool> {
+        // In this order: a core that rests has counted what it appended.
+        let is_busy = self.busy.load(SeqCst) > 0;
+        let waiting = self.waiting.load(SeqCst);
+        if self.orders.load(SeqCst) != 0 {
+            return Some(false);
+        }
+        match waiting {
+            ENOUGH.. => Some(true),
+            _ if is_busy => None,
+            _ => Some(waiting > 0),
         }
     }
 
@@ -179,6 +222,47 @@ mod tests {
         check(1, 1, long, None);
         check(ENOUGH - 1, 2, no_time, Some(PACING));
         check(ENOUGH, 2, no_time, None);
+    }
+
+    #[test]
+    fn a_large_group_grows_while_as_many_come_again_and_takes_the_last_when_no_core_is_busy() {
+        for (waiting, busy, expect) in [
+            (ENOUGH, 0, Some(true)),
+            (ENOUGH, 2, Some(true)),
+            (ENOUGH - 1, 1, None),
+            (0, 1, None),
+            (1, 0, Some(true)),
+            (0, 0, Some(false)),
+        ] {
+            let bell = Bell::default();
+            (0..waiting).for_each(|_| {
+                bell.count_one();
+            });
+            (0..busy).for_each(|_| bell.core_is_busy());
+            assert_eq!(bell.grows(), expect, "{waiting} wait, {busy} busy");
+            let after_waiting = expect.unwrap_or(false);
+            assert_eq!(bell.brings_more(Duration::ZERO), after_waiting);
+            bell.order(ORDER_SYNC);
+            assert_eq!(bell.grows(), Some(false), "an order comes first");
+        }
+    }
+
+    #[test]
+    fn a_core_that_rests_wakes_a_writer_whose_group_grows_also_when_nothing_waits() {
+        let bell = std::sync::Arc::new(Bell::default());
+        bell.core_is_busy();
+        let writer = {
+            let bell = std::sync::Arc::clone(&bell);
+            std::thread::spawn(move || {
+                bell.answered_by(std::thread::current());
+                bell.brings_more(Duration::from_secs(3600))
+            })
+        };
+        while bell.sleep.load(SeqCst) != GROWING {
+            std::thread::yield_now();
+        }
+        bell.core_rests();
+        assert!(!writer.join().unwrap(), "nothing came");
     }
 
     #[test]

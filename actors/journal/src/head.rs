@@ -121,8 +121,8 @@ impl Head {
         state.next_reader
     }
 
-    /// A group has become durable.
-    pub(crate) fn publish(&self, group: Arc<Group>) {
+    /// A group has become durable. Gives the largest buffer that nobody reads any more, to be filled again.
+    pub(crate) fn publish(&self, group: Arc<Group>) -> Option<Vec<u8>> {
         let mut state = self.lock();
         assert!(
             group.start == state.end,
@@ -132,12 +132,19 @@ impl Head {
         state.durable = group.next;
         state.ring_bytes += group.records.len();
         state.ring.push_back(group);
+        let mut left_over: Option<Vec<u8>> = None;
         while state.ring_bytes > self.ring_bytes_max && state.ring.len() > 1 {
             if let Some(oldest) = state.ring.pop_front() {
                 state.ring_bytes -= oldest.records.len();
+                let records = Arc::into_inner(oldest).map(|group| group.records);
+                left_over = left_over
+                    .into_iter()
+                    .chain(records)
+                    .max_by_key(Vec::capacity);
             }
         }
         Self::wake(state);
+        left_over
     }
 
     /// The log goes on at the first group of another segment.

@@ -46,13 +46,33 @@ impl Journal {
         Self::open_on(data, options, Arc::new(RealDisk))
     }
 
+    /// Opens the journal as [`Journal::open`] does, with the folder's lock, which the caller has taken before.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; never [`OpenError::Locked`].
+    pub fn open_locked(
+        data: &Path,
+        options: &Options,
+        lock: FolderLock,
+    ) -> Result<Self, OpenError> {
+        Self::run(data, options, lock, Arc::new(RealDisk))
+    }
+
     pub(crate) fn open_on(
         data: &Path,
         options: &Options,
         disk: Arc<dyn Disk>,
     ) -> Result<Self, OpenError> {
         std::fs::create_dir_all(data).map_err(|e| OpenError::io(data, e))?;
-        let lock = FolderLock::take(data)?;
+        Self::run(data, options, FolderLock::take(data)?, disk)
+    }
+
+    fn run(
+        data: &Path,
+        options: &Options,
+        lock: FolderLock,
+        disk: Arc<dyn Disk>,
+    ) -> Result<Self, OpenError> {
         let (running, threads) = open(data, options, disk)?;
         let shared_lane = Lane::new(running.lanes.add(), Arc::clone(&running.doors));
         Ok(Self(Arc::new(Owner {

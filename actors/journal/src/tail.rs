@@ -91,7 +91,9 @@ fn has_unwritten_sector(bytes: &[u8], from: u32, until: u32) -> bool {
 mod tests {
     use super::*;
     use crate::Cursors;
-    use crate::format::{Chain, FIRST_GROUP, Footer, Middle, TextOut, check_group, write_record};
+    use crate::format::{
+        Chain, Chaining, FIRST_GROUP, Footer, Middle, TextOut, check_group, write_record,
+    };
 
     const SEGMENT: u64 = 9;
 
@@ -117,7 +119,13 @@ mod tests {
             };
             let nothing = [TextOut::None, TextOut::None];
             write_record(&mut group, (SEGMENT, start), seq, &middle, nothing);
-            chain = Footer::close(&mut group, (SEGMENT, start), 1, seq, &chain);
+            chain = Footer::close(
+                &mut group,
+                (SEGMENT, start),
+                1,
+                seq,
+                Chaining::after(&chain),
+            );
             bytes.extend_from_slice(&group);
         }
         let end = bytes.len() as u32;

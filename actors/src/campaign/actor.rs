@@ -1,14 +1,12 @@
 //! The ractor shell of a campaign.
 
-use std::sync::Arc;
-
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
-use weir_engine::judge::Judged;
 use weir_engine::ports::{ActorKey, Checkpoint};
 
 use super::state::CampaignState;
 use crate::faults::Faults;
 use crate::generation::Generation;
+use crate::tenant::Share;
 
 /// What a campaign actor starts with.
 pub(crate) struct CampaignArgs {
@@ -20,11 +18,8 @@ pub(crate) struct CampaignArgs {
 
 /// What a campaign actor is told and asked.
 pub(crate) enum CampaignMsg {
-    /// Judged facts of a window; `mine` are the indices of this campaign's.
-    Judged {
-        judged: Arc<Vec<Judged>>,
-        mine: Vec<u32>,
-    },
+    /// Judged facts of it.
+    Judged(Share),
     /// Its state, as a checkpoint that covers all facts below `folded_to`.
     Checkpoint {
         folded_to: u64,
@@ -57,10 +52,10 @@ impl Actor for CampaignActor {
         campaign: &mut CampaignArgs,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            CampaignMsg::Judged { judged, mine } => {
+            CampaignMsg::Judged(share) => {
                 campaign.faults.strike("campaign");
-                for index in mine {
-                    campaign.state.fold(&judged[index as usize]);
+                for judged in share.facts() {
+                    campaign.state.fold(judged);
                 }
             }
             CampaignMsg::Checkpoint { folded_to, reply } => {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use weir_engine::ports::{Commit, LedgerStore, PartitionState, StoreError, UniqueBlock};
 
 use super::assembly::{Assembly, Ready};
+use super::pace::{Due, Hurry, Pace};
 use crate::faults::Faults;
 use crate::generation::Generation;
 use crate::telemetry;
@@ -16,8 +17,6 @@ use crate::window::{Effects, Progress, Step, WindowHead};
 
 /// Facts after which a commit is made at once.
 const COMMIT_FACTS: u64 = 65_536;
-/// How long effects wait for company.
-const COMMIT_AFTER: Duration = Duration::from_millis(500);
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
 
@@ -40,8 +39,8 @@ pub(crate) enum ProjectionMsg {
     Done(Ready, Result<(), (StoreError, Box<Commit>)>),
     /// Try a commit again that failed.
     Again(Ready, Box<Commit>),
-    /// Effects have waited long enough.
-    Due,
+    /// It is time to look again: effects have waited, or a reader of the store waits.
+    Look,
     /// Answers when everything that was read is stored.
     Drain(RpcReplyPort<()>),
 }
@@ -50,7 +49,9 @@ pub(crate) struct ProjectionState {
     args: ProjectionArgs,
     assembly: Assembly,
     is_committing: bool,
-    due_at: Option<Instant>,
+    pace: Pace,
+    /// When it looks again by itself.
+    looks_at: Option<Instant>,
     retry: Duration,
     draining: Vec<RpcReplyPort<()>>,
 }
@@ -65,15 +66,17 @@ impl Actor for ProjectionActor {
 
     async fn pre_start(
         &self,
-        _myself: ActorRef<ProjectionMsg>,
+        myself: ActorRef<ProjectionMsg>,
         mut args: ProjectionArgs,
     ) -> Result<ProjectionState, ActorProcessingErr> {
+        tokio::spawn(look_for_readers(Arc::clone(&args.progress), myself));
         let blocks = std::mem::take(&mut args.blocks);
         Ok(ProjectionState {
             assembly: Assembly::new(&args.partitions, blocks),
             args,
             is_committing: false,
-            due_at: None,
+            pace: Pace::default(),
+            looks_at: None,
             retry: FIRST_RETRY,
             draining: Vec::new(),
         })
@@ -96,7 +99,9 @@ impl Actor for ProjectionActor {
                 return state.failed(&myself, ready, error, commit);
             }
             ProjectionMsg::Again(ready, commit) => state.commit(&myself, ready, *commit),
-            ProjectionMsg::Due => state.due_at = state.due_at.map(|_| Instant::now()),
+            ProjectionMsg::Look => {
+                state.looks_at = state.looks_at.filter(|at| Instant::now() < *at)
+            }
             ProjectionMsg::Drain(reply) => state.draining.push(reply),
         }
         state.commit_if_due(&myself);
@@ -105,25 +110,42 @@ impl Actor for ProjectionActor {
     }
 }
 
+/// Has the projection look when a reader of the store begins to wait, for as long as the projection is there.
+async fn look_for_readers(progress: Arc<Progress>, projection: ActorRef<ProjectionMsg>) {
+    let mut wanted = progress.watch_wanted();
+    while wanted.changed().await.is_ok() {
+        if projection.send_message(ProjectionMsg::Look).is_err() {
+            return;
+        }
+    }
+}
+
 impl ProjectionState {
     fn commit_if_due(&mut self, myself: &ActorRef<ProjectionMsg>) {
         let Some(ready) = self.assembly.ready().filter(|_| !self.is_committing) else {
             return;
         };
-        let is_full = ready.facts >= COMMIT_FACTS || ready.is_urgent || !self.draining.is_empty();
-        match self.due_at {
-            None if !is_full => {
-                self.due_at = Some(Instant::now() + COMMIT_AFTER);
-                // The timer's message may find the commit made already: then it only looks again.
-                drop(myself.send_after(COMMIT_AFTER, || ProjectionMsg::Due));
-            }
-            Some(due_at) if !is_full && Instant::now() < due_at => {}
-            _ => {
-                self.due_at = None;
+        let wanted = self.args.progress.wanted();
+        let hurry = Hurry {
+            is_full: ready.facts >= COMMIT_FACTS || ready.is_urgent || !self.draining.is_empty(),
+            is_wanted: ready
+                .steps
+                .iter()
+                .any(|(&partition, &(from, _))| from < wanted[usize::from(partition)]),
+        };
+        let now = Instant::now();
+        match self.pace.due(now, hurry) {
+            Due::Now => {
                 if let Some((ready, commit)) = self.assembly.take() {
                     self.commit(myself, ready, commit);
                 }
             }
+            Due::At(at) if self.looks_at.is_none_or(|looks_at| at < looks_at) => {
+                self.looks_at = Some(at);
+                // The timer's message may find the commit made already: then it only looks.
+                drop(myself.send_after(at - now, || ProjectionMsg::Look));
+            }
+            Due::At(_) => {}
         }
     }
 

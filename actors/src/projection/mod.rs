@@ -8,5 +8,6 @@
 mod actor;
 pub(crate) mod assembly;
 mod key_hash;
+mod pace;
 
 pub(crate) use self::actor::{ProjectionActor, ProjectionArgs, ProjectionMsg};

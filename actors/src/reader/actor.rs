@@ -21,7 +21,7 @@ use crate::tenant::TenantMsg;
 use crate::window::WindowHead;
 
 /// How long clicks wait for company at the head of the log, and how many make a window there.
-const HEAD_WAIT: Duration = Duration::from_millis(20);
+const HEAD_WAIT: Duration = Duration::from_millis(100);
 const HEAD_FACTS: u64 = 4_096;
 /// Facts of a window when catching up.
 const CATCH_UP_FACTS: usize = 65_536;

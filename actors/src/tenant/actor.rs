@@ -16,6 +16,7 @@ use weir_engine::ports::{ActorKey, Checkpoint, PartitionState};
 use super::campaigns::Campaigns;
 use super::evidence;
 use super::fold::TenantFold;
+use super::gathered;
 use super::writer::{Propose, SetStatus, Writer};
 use crate::campaign::CampaignState;
 use crate::faults::Faults;
@@ -47,6 +48,8 @@ pub(crate) struct TenantArgs {
 pub(crate) enum TenantMsg {
     /// Facts of a window.
     Facts { window: u64, facts: Vec<FactAt> },
+    /// Campaigns have waited for their facts.
+    Deliver,
     /// Send checkpoints with this window.
     Checkpoint { window: u64 },
     /// The fold has reached the head of the log.
@@ -68,6 +71,8 @@ pub(crate) struct TenantShell {
     args: TenantArgs,
     fold: TenantFold,
     campaigns: Campaigns,
+    /// Whether this actor will be told to deliver.
+    is_delivery_due: bool,
     writer: Writer,
     folded_to: u64,
     evictions: u64,
@@ -97,6 +102,7 @@ impl Actor for TenantActor {
         );
         Ok(TenantShell {
             campaigns: Campaigns::new(args.tenant, ports, faults, generation),
+            is_delivery_due: false,
             writer: Writer::new(
                 args.tenant,
                 args.ports.clone(),
@@ -121,25 +127,25 @@ impl Actor for TenantActor {
                 shell.args.faults.strike("tenant");
                 shell.facts(&myself, window, facts).await?;
             }
-            TenantMsg::Checkpoint { window } => shell.checkpoint(window).await?,
+            TenantMsg::Deliver => {
+                shell.is_delivery_due = false;
+                shell.campaigns.deliver(&myself.get_cell()).await?;
+            }
+            TenantMsg::Checkpoint { window } => shell.checkpoint(&myself, window).await?,
             TenantMsg::AtHead => {
                 shell.args.routes.open_gates(&shell.fold.state);
                 shell.writer.open(shell.fold.state.catalog()).await;
             }
-            TenantMsg::Tick => {
-                let (idle_after, stored) =
-                    (shell.args.idle_after, shell.args.progress.stored_window());
-                shell
-                    .campaigns
-                    .passivate(shell.folded_to, stored, idle_after)
-                    .await?;
-            }
+            TenantMsg::Tick => shell.passivate(&myself).await?,
             TenantMsg::Propose(propose) => {
                 shell
                     .writer
                     .propose(propose, shell.fold.state.catalog())
                     .await;
             }
+            // Whoever asked has given up.
+            TenantMsg::SetStatus(set) if set.reply.is_closed() => {}
+            TenantMsg::Show { reply, .. } if reply.is_closed() => {}
             TenantMsg::SetStatus(set) => {
                 let prior =
                     evidence::conversion(shell.args.ports.sources(), &shell.fold, set.id).await;
@@ -210,7 +216,7 @@ impl TenantShell {
             self.after_judging(judged.last());
         }
         let judged = Arc::new(judged);
-        self.campaigns.deliver(&myself.get_cell(), &judged).await?;
+        self.hand_to_campaigns(myself, &judged).await?;
         let entities = self.fold.entity_rows(&judged[refolded..]);
         let touched = self.fold.state.take_touched();
         self.publish(&judged[refolded..], &touched);
@@ -228,6 +234,19 @@ impl TenantShell {
         self.writer
             .folded_to(self.folded_to, self.fold.state.catalog())
             .await;
+        Ok(())
+    }
+
+    /// Gathers facts for the campaigns; what is not delivered at once is when a message comes back.
+    async fn hand_to_campaigns(
+        &mut self,
+        myself: &ActorRef<TenantMsg>,
+        judged: &Arc<Vec<Judged>>,
+    ) -> Result<(), ActorProcessingErr> {
+        let is_left = self.campaigns.gather(&myself.get_cell(), judged).await?;
+        if is_left && !std::mem::replace(&mut self.is_delivery_due, true) {
+            myself.send_after(gathered::WAIT, || TenantMsg::Deliver);
+        }
         Ok(())
     }
 
@@ -279,8 +298,22 @@ impl TenantShell {
             .increment(evicted - std::mem::replace(&mut self.evictions, evicted));
     }
 
-    async fn checkpoint(&mut self, window: u64) -> Result<(), ActorProcessingErr> {
-        let mut checkpoints = self.campaigns.checkpoints(self.folded_to, window).await?;
+    async fn passivate(&mut self, myself: &ActorRef<TenantMsg>) -> Result<(), ActorProcessingErr> {
+        let (idle_after, stored) = (self.args.idle_after, self.args.progress.stored_window());
+        self.campaigns
+            .passivate(&myself.get_cell(), self.folded_to, stored, idle_after)
+            .await
+    }
+
+    async fn checkpoint(
+        &mut self,
+        myself: &ActorRef<TenantMsg>,
+        window: u64,
+    ) -> Result<(), ActorProcessingErr> {
+        let mut checkpoints = self
+            .campaigns
+            .checkpoints(&myself.get_cell(), self.folded_to, window)
+            .await?;
         let mut bytes = Vec::new();
         self.fold
             .state

@@ -1,7 +1,8 @@
-//! The campaign actors of a tenant: waked by a fact, put to sleep when idle.
+//! The campaign actors of a tenant: given their facts a share at a time, waked by one, put to sleep when idle.
 //!
 //! Always true: a campaign that sleeps is in its checkpoint, which is in the store or, until the store has it,
-//! here; so it wakes as it fell asleep.
+//! here; so it wakes as it fell asleep. What is gathered is delivered before a campaign is shown, checkpointed or
+//! put to sleep.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -11,9 +12,10 @@ use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, concurrency};
 use tokio::time::Instant;
 use weir_engine::fact::Malformed;
 use weir_engine::ids::TenantId;
-use weir_engine::judge::{Judged, Judgement};
+use weir_engine::judge::Judged;
 use weir_engine::ports::{ActorKey, Checkpoint};
 
+use super::gathered::Gathered;
 use crate::campaign::{CampaignActor, CampaignArgs, CampaignMsg, CampaignState};
 use crate::faults::Faults;
 use crate::generation::Generation;
@@ -26,6 +28,23 @@ struct Awake {
     is_dirty: bool,
     /// The window that took its last checkpoint along.
     checkpointed_in: Option<u64>,
+    _counted: Counted,
+}
+
+/// One on the gauge of campaigns awake, for as long as it lives: also when a failure takes the whole tenant.
+struct Counted;
+
+impl Counted {
+    fn one() -> Self {
+        metrics::gauge!(telemetry::CAMPAIGNS_AWAKE).increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        metrics::gauge!(telemetry::CAMPAIGNS_AWAKE).decrement(1.0);
+    }
 }
 
 /// A checkpoint that is on its way to the store with a window.
@@ -40,6 +59,7 @@ pub(super) struct Campaigns {
     ports: Ports,
     faults: Faults,
     generation: Generation,
+    gathered: Gathered,
     awake: HashMap<u32, Awake>,
     asleep: BTreeMap<u32, OnItsWay>,
 }
@@ -56,31 +76,37 @@ impl Campaigns {
             ports,
             faults,
             generation,
+            gathered: Gathered::default(),
             awake: HashMap::new(),
             asleep: BTreeMap::new(),
         }
     }
 
-    /// Gives each campaign its facts of a window: one message a campaign.
-    pub(super) async fn deliver(
+    /// Adds the facts of a window to what will be delivered, and delivers it if it is time; tells whether
+    /// something is left, to be delivered [`super::gathered::WAIT`] later.
+    pub(super) async fn gather(
         &mut self,
         supervisor: &ActorCell,
         judged: &Arc<Vec<Judged>>,
-    ) -> Result<(), ActorProcessingErr> {
-        let mut by_campaign: HashMap<u32, Vec<u32>> = HashMap::new();
-        for (index, one) in judged.iter().enumerate() {
-            if let Some(campaign) = campaign_of(one) {
-                by_campaign.entry(campaign).or_default().push(index as u32);
-            }
+    ) -> Result<bool, ActorProcessingErr> {
+        let now = Instant::now();
+        self.gathered.add(judged, now);
+        if self.gathered.is_due(now) {
+            self.deliver(supervisor).await?;
         }
-        for (campaign, mine) in by_campaign {
+        Ok(!self.gathered.is_empty())
+    }
+
+    /// Gives each campaign its facts: one message a campaign.
+    pub(super) async fn deliver(
+        &mut self,
+        supervisor: &ActorCell,
+    ) -> Result<(), ActorProcessingErr> {
+        for (campaign, share) in self.gathered.take() {
             let awake = self.wake(supervisor, campaign).await?;
             awake.last_fact = Instant::now();
             awake.is_dirty = true;
-            let judged = Arc::clone(judged);
-            awake
-                .actor
-                .send_message(CampaignMsg::Judged { judged, mine })?;
+            awake.actor.send_message(CampaignMsg::Judged(share))?;
         }
         Ok(())
     }
@@ -91,6 +117,7 @@ impl Campaigns {
         supervisor: &ActorCell,
         campaign: u32,
     ) -> Result<CampaignState, ActorProcessingErr> {
+        self.deliver(supervisor).await?;
         let actor = self.wake(supervisor, campaign).await?.actor.clone();
         Ok(ractor::call!(actor, CampaignMsg::Show)?)
     }
@@ -117,12 +144,12 @@ impl Campaigns {
             };
             let spawned =
                 Actor::spawn_linked(None, CampaignActor, args, supervisor.clone()).await?;
-            metrics::gauge!(telemetry::CAMPAIGNS_AWAKE).increment(1.0);
             let awake = Awake {
                 actor: spawned.0,
                 last_fact: Instant::now(),
                 is_dirty,
                 checkpointed_in: None,
+                _counted: Counted::one(),
             };
             self.awake.insert(campaign, awake);
         }
@@ -131,14 +158,16 @@ impl Campaigns {
             .ok_or_else(|| "a campaign that was waked is gone".into())
     }
 
-    /// Puts campaigns to sleep that had no fact for `idle_after`; all facts below `folded_to` were delivered,
+    /// Puts campaigns to sleep that had no fact for `idle_after`; all facts below `folded_to` were gathered,
     /// windows up to `stored_window` are stored.
     pub(super) async fn passivate(
         &mut self,
+        supervisor: &ActorCell,
         folded_to: u64,
         stored_window: u64,
         idle_after: Duration,
     ) -> Result<(), ActorProcessingErr> {
+        self.deliver(supervisor).await?;
         let idle: Vec<u32> = self
             .awake
             .iter()
@@ -156,7 +185,6 @@ impl Campaigns {
                     .insert(campaign, OnItsWay { checkpoint, window });
             }
             awake.actor.get_cell().drain()?;
-            metrics::gauge!(telemetry::CAMPAIGNS_AWAKE).decrement(1.0);
         }
         Ok(())
     }
@@ -164,9 +192,11 @@ impl Campaigns {
     /// Checkpoints of everything that is not in the store, to be sent with `window`.
     pub(super) async fn checkpoints(
         &mut self,
+        supervisor: &ActorCell,
         folded_to: u64,
         window: u64,
     ) -> Result<Vec<Checkpoint>, ActorProcessingErr> {
+        self.deliver(supervisor).await?;
         let dirty = self.awake.values_mut().filter(|awake| awake.is_dirty);
         let asked = dirty.map(|awake| {
             awake.is_dirty = false;
@@ -209,18 +239,4 @@ fn remembered(checkpoint: Option<Checkpoint>) -> Result<CampaignState, Malformed
         || Ok(CampaignState::default()),
         |c| CampaignState::from_bytes(c.folded_to, &c.bytes),
     )
-}
-
-/// Which campaign a judged fact is of.
-fn campaign_of(judged: &Judged) -> Option<u32> {
-    match &judged.judgement {
-        Judgement::Click(click) => Some(click.click.campaign),
-        Judgement::Conversion(conversion) => {
-            let made = conversion.made.as_ref();
-            let changed = conversion.changed.as_ref().map(|c| &c.conversion);
-            made.or(changed).map(|c| c.campaign)
-        }
-        Judgement::StatusChange(Some(change)) => Some(change.conversion.campaign),
-        Judgement::StatusChange(None) | Judgement::Config(_) | Judgement::Unreadable(_) => None,
-    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use weir_engine::fact::ClickCore;
 use weir_engine::ids::{ConversionId, Position};
-use weir_engine::judge::{Conversion, Evidence, Identity};
+use weir_engine::judge::{Conversion, Evidence, Identities, Identity};
 use weir_engine::ports::{ClickLookup, Found, LedgerStore};
 
 use super::fold::{Need, TenantFold};
@@ -34,9 +34,8 @@ pub(crate) async fn gather(ports: Sources<'_>, fold: &TenantFold, fact: &FactAt)
             let found = insist("click", || ports.clicks.find(click_id)).await;
             let is_click_expired = found == Found::Expired;
             let click = click(fold, found, fact.position);
-            let identity = click.as_ref().and_then(|click| fold.identity(fact, click));
-            let prior = match identity {
-                Some(identity) => by_identity(ports, fold, identity).await,
+            let prior = match &click {
+                Some(click) => prior_of(ports, fold, fact, click).await,
                 None => None,
             };
             Evidence {
@@ -70,6 +69,21 @@ pub(super) async fn conversion(
         Some(recent) => Some(recent.clone()),
         None => insist("conversion", || ports.ledger.conversion(fold.tenant(), id)).await,
     }
+}
+
+/// The earlier conversion that a postback repeats.
+async fn prior_of(
+    ports: Sources<'_>,
+    fold: &TenantFold,
+    fact: &FactAt,
+    click: &ClickCore,
+) -> Option<Conversion> {
+    let Identities { own, other } = fold.identities(fact, click);
+    if let Some(prior) = by_identity(ports, fold, own?).await {
+        return Some(prior);
+    }
+    let prior = by_identity(ports, fold, other?).await;
+    prior.filter(|prior| prior.click_id == click.click_id)
 }
 
 async fn by_identity(

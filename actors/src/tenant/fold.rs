@@ -12,7 +12,8 @@ use weir_engine::fact::{
 };
 use weir_engine::ids::{ConversionId, Position, TenantId, UnixMs};
 use weir_engine::judge::{
-    Conversion, Evidence, Identity, Judged, JudgedConversion, Judgement, StatusChange, TenantState,
+    Conversion, Evidence, Identities, Judged, JudgedConversion, Judgement, StatusChange,
+    TenantState,
 };
 use weir_engine::ports::{EntityRow, JudgedRange};
 
@@ -67,11 +68,11 @@ impl TenantFold {
         }
     }
 
-    /// The identity of which an earlier conversion must be looked up, once the click is known.
-    pub(crate) fn identity(&self, fact: &FactAt, click: &ClickCore) -> Option<Identity> {
+    /// The identities of which an earlier conversion must be looked up, once the click is known.
+    pub(crate) fn identities(&self, fact: &FactAt, click: &ClickCore) -> Identities {
         match &fact.fact {
-            Ok(Fact::ConversionReceived(received)) => self.state.identity(received, click),
-            _ => None,
+            Ok(Fact::ConversionReceived(received)) => self.state.identities(received, click),
+            _ => Identities::default(),
         }
     }
 

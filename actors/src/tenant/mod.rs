@@ -12,9 +12,11 @@ mod actor;
 mod campaigns;
 pub(crate) mod evidence;
 pub(crate) mod fold;
+mod gathered;
 mod recent;
 mod writer;
 
 pub(crate) use self::actor::{TenantActor, TenantArgs, TenantMsg};
+pub(crate) use self::gathered::Share;
 pub use self::writer::{Accepted, SetStatusError};
 pub(crate) use self::writer::{Propose, SetStatus};

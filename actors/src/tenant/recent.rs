@@ -20,6 +20,11 @@ pub(crate) struct Recent {
 impl Recent {
     /// Remembers a conversion as fact number `seq` left it.
     pub(crate) fn put(&mut self, seq: u64, conversion: &Conversion) {
+        // Its identity may be another one now.
+        let before = self.by_id.get(&conversion.id).and_then(|(_, c)| c.identity);
+        if let Some(identity) = before.filter(|_| before != conversion.identity) {
+            self.by_identity.remove(&identity);
+        }
         if let Some(identity) = conversion.identity {
             self.by_identity.insert(identity, conversion.id);
         }

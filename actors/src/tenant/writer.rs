@@ -128,6 +128,10 @@ impl Writer {
             let Some(next) = self.queue.pop_front() else {
                 return;
             };
+            // Whoever asked has given up, and was told that it may still happen: then it had better not.
+            if next.reply.is_closed() {
+                continue;
+            }
             self.write(next, catalog).await;
         }
     }
@@ -204,7 +208,7 @@ impl Writer {
         let answer = change.map_or(Err(SetStatusError::Conflict), |c| Ok(c.conversion.clone()));
         let progress = Arc::clone(&self.progress);
         tokio::spawn(async move {
-            progress.wait_for(position).await;
+            progress.hurry_to(position).await;
             drop(reply.send(answer));
         });
     }

@@ -74,9 +74,9 @@ pub enum Command {
     Doctor,
     /// Ask a running process whether it is ready (for container health checks)
     Healthcheck {
-        /// The ops listener
-        #[arg(long, default_value = "http://127.0.0.1:9091")]
-        ops: String,
+        /// The ops listener [default: that of the process that runs in the data folder, else that of the settings]
+        #[arg(long, value_name = "URL")]
+        ops: Option<String>,
     },
     /// Version and build
     Version {
@@ -130,6 +130,9 @@ pub struct DemoArgs {
     /// Days of history; 0 = none
     #[arg(long, default_value_t = 90)]
     pub days: u32,
+    /// Where a new history ends (RFC 3339): the same seed, days and end make the same history [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
 }
 
 /// See `weir migrate --help`.
@@ -218,14 +221,18 @@ pub enum KeyCommand {
     /// Create an API key; prints it, once
     Create {
         /// Whose (`ten_…`)
-        #[arg(long)]
-        tenant: String,
+        #[arg(long, required_unless_present = "operator")]
+        tenant: Option<String>,
         /// What it may do, comma-separated
         #[arg(long, default_value = "*")]
         scopes: String,
         /// A name for people
         #[arg(long, default_value = "command line")]
         name: String,
+        /// The operator's key, which makes tenants and may do everything: derived from the master secret, always the
+        /// same
+        #[arg(long, conflicts_with_all = ["tenant", "scopes", "name"])]
+        operator: bool,
     },
 }
 

@@ -8,7 +8,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -44,6 +44,18 @@ impl DataFolder {
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// What is wrong with who may enter: others than the owner.
+    pub fn open_to_others(&self) -> std::io::Result<Option<String>> {
+        let mode = fs::metadata(&self.0)?.permissions().mode() & 0o777;
+        let says = || {
+            format!(
+                "{} is open to others (mode {mode:03o}): chmod 700 it",
+                self.0.display()
+            )
+        };
+        Ok((mode & 0o077 != 0).then(says))
     }
 
     /// The log.
@@ -92,13 +104,51 @@ impl DataFolder {
     }
 }
 
-/// A new file that only its owner can read, in place of an old one.
+/// A new file that only its owner can read, in place of an old one; what lies there, be it a link, is never opened.
 pub fn private_file(path: &Path) -> std::io::Result<(PathBuf, File)> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let file = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(0o600)
         .open(path)?;
     Ok((path.to_owned(), file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_private_file_is_new_and_never_what_a_link_leads_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let (victim, path) = (folder.path().join("victim"), folder.path().join("f"));
+        fs::write(&victim, "kept").unwrap();
+        std::os::unix::fs::symlink(&victim, &path).unwrap();
+        for text in ["a", "b"] {
+            let (_, mut out) = private_file(&path).unwrap();
+            out.write_all(text.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+            assert_eq!(out.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "kept");
+    }
+
+    #[test]
+    fn a_folder_that_others_may_enter_is_told_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataFolder::create(&folder.path().join("data")).unwrap();
+        assert_eq!(data.open_to_others().unwrap(), None);
+        for (mode, is_open) in [(0o750, true), (0o701, true), (0o700, false)] {
+            fs::set_permissions(data.path(), fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(
+                data.open_to_others().unwrap().is_some(),
+                is_open,
+                "{mode:o}"
+            );
+        }
+    }
 }

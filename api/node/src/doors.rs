@@ -3,19 +3,22 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use weir_actors::telemetry::{CONVERSIONS_TOTAL, SHED_TOTAL};
+use weir_actors::telemetry::{CONVERSIONS_TOTAL, JOURNAL_LAG_FACTS, SHED_REASONS, SHED_TOTAL};
 use weir_actors::{Clock, Journal, Mesh};
 use weir_api::admin::{self, AdminContext, Allowance, Random};
 use weir_api::edge::telemetry;
 use weir_api::ops::{self, Health, OpsContext};
 use weir_api::serve::serve;
+use weir_engine::fact::ClickOutcome;
 use weir_engine::ids::PARTITIONS;
+use weir_engine::judge::Outcome;
 use weir_journal::State;
 
 /// Buckets of histograms, in seconds: a tenth of a millisecond to ten seconds.
@@ -24,6 +27,14 @@ const SECONDS: [f64; 16] = [
     5.0, 10.0,
 ];
 
+/// Buckets of facts a write of the log.
+const FACTS: [f64; 13] = [
+    1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0, 4_096.0, 16_384.0,
+];
+
+/// How long the ops listener waits at the end for answers under way.
+const OPS_PATIENCE: Duration = Duration::from_millis(100);
+
 /// Starts gathering metrics.
 ///
 /// # Errors
@@ -31,6 +42,7 @@ const SECONDS: [f64; 16] = [
 pub fn metrics() -> anyhow::Result<PrometheusHandle> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
+        .and_then(|b| b.set_buckets_for_metric(Matcher::Suffix("_facts".to_owned()), &FACTS))
         .and_then(PrometheusBuilder::install_recorder)
         .context("metrics")?;
     count_from_zero();
@@ -39,13 +51,14 @@ pub fn metrics() -> anyhow::Result<PrometheusHandle> {
 
 /// What alarms are set on is there before it first happens: an absent series rings no bell.
 fn count_from_zero() {
-    for outcome in ["redirected", "lander", "fallback", "invalid"] {
-        metrics::counter!(telemetry::CLICKS_TOTAL, "outcome" => outcome).increment(0);
+    for outcome in ClickOutcome::ALL {
+        metrics::counter!(telemetry::CLICKS_TOTAL, "outcome" => outcome.as_str()).increment(0);
     }
-    for outcome in ["applied", "updated", "duplicate", "rejected"] {
+    for outcome in Outcome::ALL {
+        let outcome = outcome.as_str();
         metrics::counter!(CONVERSIONS_TOTAL, "outcome" => outcome, "reason" => "").increment(0);
     }
-    for reason in ["asks", "connections", "rate_limit", "verdicts"] {
+    for reason in SHED_REASONS {
         metrics::counter!(SHED_TOTAL, "reason" => reason).increment(0);
     }
 }
@@ -94,13 +107,17 @@ impl Doors {
             tasks: Vec::new(),
             vital: Arc::default(),
         };
-        let vital = Arc::clone(&running.vital);
+        let (vital, measured) = (Arc::clone(&running.vital), Arc::clone(&running.vital));
         let context = OpsContext {
             health: Box::new(move || vital.now()),
-            metrics: Box::new(move || metrics.render()),
+            metrics: Box::new(move || {
+                measured.measure();
+                metrics.render()
+            }),
             version: serde_json::json!({"version": env!("CARGO_PKG_VERSION")}),
         };
-        let serving = serve(ops, ops::app(context), running.stopped());
+        // Health checks and metrics are answered at once: nobody waits for them at the end.
+        let serving = serve(ops, ops::app(context), running.stopped(), OPS_PATIENCE);
         running.tasks.push(tokio::spawn(serving));
         Ok(Self {
             admin,
@@ -110,10 +127,11 @@ impl Doors {
         })
     }
 
-    /// Serves both until [`Running::stop`].
-    pub fn serve(self, admin: AdminContext) -> Running {
+    /// Serves both until [`Running::stop`]; then answers of the admin API under way have `patience`.
+    pub fn serve(self, admin: AdminContext, patience: Duration) -> Running {
         let mut running = self.running;
-        let serving = serve(self.admin, admin::app(admin), running.stopped());
+        let app = admin::app(admin);
+        let serving = serve(self.admin, app, running.stopped(), patience);
         running.tasks.push(tokio::spawn(serving));
         running
     }
@@ -147,9 +165,13 @@ impl Running {
         self.vital.is_draining.store(true, Ordering::Release);
     }
 
-    /// Ends both listeners after the answers under way.
-    pub async fn stop(self) {
+    /// From now on nothing new is taken.
+    pub fn stop(&self) {
         self.stop.send_replace(true);
+    }
+
+    /// Waits until both listeners have ended, after the answers under way.
+    pub async fn ended(self) {
         for task in self.tasks {
             match task.await {
                 Ok(Ok(())) => {}
@@ -177,6 +199,14 @@ struct Parts {
 }
 
 impl Vital {
+    /// Sets what is only known when it is asked for: a store that stands still tells nobody.
+    fn measure(&self) {
+        if let Some(parts) = self.parts.get() {
+            let lag = parts.store_lag() as f64;
+            metrics::gauge!(JOURNAL_LAG_FACTS, "reader" => "store").set(lag);
+        }
+    }
+
     fn now(&self) -> Health {
         let mut health = Health::default();
         if self.is_draining.load(Ordering::Acquire) {
@@ -194,6 +224,14 @@ impl Vital {
 }
 
 impl Parts {
+    /// Facts between the end of the log and the store.
+    fn store_lag(&self) -> u64 {
+        let stored: u64 = (0..PARTITIONS)
+            .map(|p| self.mesh.progress().stored(p))
+            .sum();
+        self.journal.end().total().saturating_sub(stored)
+    }
+
     fn look(&self, health: &mut Health) {
         match self.journal.health().state {
             State::Running => {}
@@ -201,10 +239,7 @@ impl Parts {
             State::Full => health.not_ready.push("journal full".to_owned()),
             State::Stopped { .. } => health.not_ready.push("journal stopped".to_owned()),
         }
-        let stored: u64 = (0..PARTITIONS)
-            .map(|p| self.mesh.progress().stored(p))
-            .sum();
-        let behind = self.journal.end().total().saturating_sub(stored);
+        let behind = self.store_lag();
         if !self.mesh.is_at_head() {
             health.degraded.push("fold behind".to_owned());
         } else if behind > FACTS_BEHIND {
@@ -217,4 +252,26 @@ impl Parts {
 pub fn now() -> Box<dyn Fn() -> weir_engine::ids::UnixMs + Send + Sync> {
     let clock = Clock::system();
     Box::new(move || clock.now())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_alarms_are_set_on_is_there_before_it_first_happens() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, count_from_zero);
+        let shown = recorder.handle().render();
+        for series in [
+            "weir_clicks_total{outcome=\"invalid\"} 0",
+            "weir_conversions_total{outcome=\"rejected\",reason=\"\"} 0",
+            "weir_shed_total{reason=\"asks\"} 0",
+            "weir_shed_total{reason=\"journal_full\"} 0",
+            "weir_shed_total{reason=\"journal_stopped\"} 0",
+            "weir_shed_total{reason=\"too_large\"} 0",
+        ] {
+            assert!(shown.contains(series), "{series} in {shown}");
+        }
+    }
 }

@@ -4,7 +4,8 @@ use std::io::Write;
 
 use serde_json::{Map, Value, json};
 use weir_engine::fact::{
-    AD_ID_NAMES, ClickCore, ClickPrivate, Fact, Kind, ReceivedPrivate, UTM_NAMES,
+    AD_ID_NAMES, ClickCore, ClickPrivate, ConversionReceived, Fact, Kind, Malformed,
+    ReceivedPrivate, UTM_NAMES,
 };
 use weir_engine::ids::{
     AdvertiserId, AffiliateId, ArmId, CampaignId, FlowId, GoalId, OfferId, TenantId,
@@ -13,6 +14,8 @@ use weir_engine::judge::Conversion;
 use weir_engine::ports::VerdictRow;
 use weir_engine::record::Logged;
 use weir_engine::visitor::{BotClass, DeviceType};
+
+use crate::destinations::Destinations;
 
 /// A verdict with the conversion it made.
 pub struct StoredVerdict {
@@ -41,32 +44,23 @@ fn extend(line: &mut Map<String, Value>, fields: Value) {
     }
 }
 
-/// Writes a fact as a line.
+/// Writes a fact, of which `read` is the open part, as a line.
 ///
 /// # Errors
 /// The output cannot be written, or a private part cannot be read.
-pub fn fact(logged: &Logged<'_>, out: &mut impl Write) -> anyhow::Result<()> {
+pub fn fact(
+    logged: &Logged<'_>,
+    read: &Result<Fact, Malformed>,
+    destinations: &Destinations,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     let tenant = logged.record.tenant;
     let kind = Kind::from_code(logged.record.kind).map_or("unknown", Kind::as_str);
     let mut line = head(logged, kind);
-    match Fact::read(logged) {
-        Ok(Fact::Clicked(click)) => clicked(logged, &click, &mut line)?,
+    match read {
+        Ok(Fact::Clicked(click)) => clicked(logged, click, destinations, &mut line)?,
         Ok(Fact::ConversionReceived(received)) => {
-            let private = ReceivedPrivate::read(&logged.record)?;
-            let warnings: Vec<&str> = received.warnings.iter().map(|w| w.as_str()).collect();
-            extend(
-                &mut line,
-                json!({
-                    "received_id": received.received_id.to_string(),
-                    "advertiser_id": received.advertiser.map(|a| AdvertiserId::new(tenant, a)),
-                    "click_id": received.click_id.map(|id| id.to_string()),
-                    "event": received.event, "txid": received.txid,
-                    "amount": received.amount, "currency": received.currency, "status": received.status,
-                    "occurred_at": received.occurred_at.map(|at| at.to_string()),
-                    "adv": private.adv, "raw": private.raw, "ip": private.ip,
-                    "auth": received.auth.as_str(), "warnings": warnings,
-                }),
-            );
+            extend(&mut line, received_fields(logged, received)?);
         }
         Ok(Fact::ConversionStatusChanged(change)) => extend(
             &mut line,
@@ -87,9 +81,26 @@ pub fn fact(logged: &Logged<'_>, out: &mut impl Write) -> anyhow::Result<()> {
     write(line, out)
 }
 
+fn received_fields(logged: &Logged<'_>, received: &ConversionReceived) -> anyhow::Result<Value> {
+    let tenant = logged.record.tenant;
+    let private = ReceivedPrivate::read(&logged.record)?;
+    let warnings: Vec<&str> = received.warnings.iter().map(|w| w.as_str()).collect();
+    Ok(json!({
+        "received_id": received.received_id.to_string(),
+        "advertiser_id": received.advertiser.map(|a| AdvertiserId::new(tenant, a)),
+        "click_id": received.click_id.map(|id| id.to_string()),
+        "event": received.event, "txid": received.txid,
+        "amount": received.amount, "currency": received.currency, "status": received.status,
+        "occurred_at": received.occurred_at.map(|at| at.to_string()),
+        "adv": private.adv, "raw": private.raw, "ip": private.ip,
+        "auth": received.auth.as_str(), "warnings": warnings,
+    }))
+}
+
 fn clicked(
     logged: &Logged<'_>,
     click: &ClickCore,
+    destinations: &Destinations,
     line: &mut Map<String, Value>,
 ) -> anyhow::Result<()> {
     let tenant = click.tenant;
@@ -121,6 +132,7 @@ fn clicked(
             "eligible": eligible, "config_version": click.config_version,
             "cost": click.cost.map(|c| c.amount), "cost_currency": click.cost.map(|c| c.currency),
             "test": click.is_test, "outcome": click.outcome, "reason": click.reason,
+            "url": destinations.of(click, &private),
         }),
     );
     extend(line, private_fields(&private));
@@ -194,22 +206,24 @@ pub fn conversion_judged(
             "outcome": verdict.outcome, "status": verdict.status, "reason": verdict.reason,
         }),
     );
-    if let Some(made) = stored.conversion.as_ref().filter(|_| stored.row.is_made) {
-        extend(&mut line, made_fields(made, tenant));
-    }
+    let made = stored.conversion.as_ref().filter(|_| stored.row.is_made);
+    extend(&mut line, made_fields(made, tenant));
     write(line, out)
 }
 
-fn made_fields(made: &Conversion, tenant: TenantId) -> Value {
+/// What a conversion is; all null where none was made.
+fn made_fields(made: Option<&Conversion>, tenant: TenantId) -> Value {
     json!({
-        "click_id": made.click_id.to_string(),
-        "campaign_id": CampaignId::new(tenant, made.campaign),
-        "offer_id": OfferId::new(tenant, made.offer), "offer_version": made.offer_version,
-        "affiliate_id": made.affiliate.map(|a| AffiliateId::new(tenant, a)),
-        "goal": made.goal.map(|g| GoalId::new(tenant, g)),
-        "sale_amount": made.sale_amount, "sale_currency": made.sale_currency,
-        "payout": made.payout, "payout_currency": made.currency,
-        "revenue": made.revenue, "revenue_currency": made.currency,
-        "fx_rate_id": null, "rule_id": made.rule.id(tenant),
+        "click_id": made.map(|m| m.click_id.to_string()),
+        "campaign_id": made.map(|m| CampaignId::new(tenant, m.campaign)),
+        "offer_id": made.map(|m| OfferId::new(tenant, m.offer)),
+        "offer_version": made.map(|m| m.offer_version),
+        "affiliate_id": made.and_then(|m| m.affiliate).map(|a| AffiliateId::new(tenant, a)),
+        "goal": made.and_then(|m| m.goal).map(|g| GoalId::new(tenant, g)),
+        "sale_amount": made.and_then(|m| m.sale_amount),
+        "sale_currency": made.and_then(|m| m.sale_currency),
+        "payout": made.map(|m| m.payout), "payout_currency": made.map(|m| m.currency),
+        "revenue": made.map(|m| m.revenue), "revenue_currency": made.map(|m| m.currency),
+        "fx_rate_id": null, "rule_id": made.map(|m| m.rule.id(tenant)),
     })
 }

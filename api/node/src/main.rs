@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod data_folder;
 mod demo;
+mod destinations;
 mod doors;
 mod facts_json;
 mod logging;
@@ -28,6 +29,10 @@ use crate::settings::{Loaded, load};
 const FAILED: u8 = 1;
 /// What was asked for cannot be understood.
 const USAGE: u8 = 2;
+
+/// Many small pieces are allocated on one thread and freed on another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -62,8 +67,8 @@ fn run(cli: Cli, loaded: Loaded) -> anyhow::Result<ExitCode> {
         Command::Backup { dir } => commands::backup(&dir, &folder()?),
         Command::Config(command) => Ok(commands::config(&command, &loaded, output)),
         Command::Doctor => commands::doctor(settings, output),
-        Command::Healthcheck { ops } => commands::healthcheck(&ops),
-        Command::Version { json } => Ok(commands::version(json)),
+        Command::Healthcheck { ops } => commands::healthcheck(ops, settings),
+        Command::Version { json } => Ok(commands::version(json, output)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "weir", &mut std::io::stdout());
             Ok(commands::OK)
@@ -72,8 +77,8 @@ fn run(cli: Cli, loaded: Loaded) -> anyhow::Result<ExitCode> {
             println!("{}", weir_api::admin::openapi());
             Ok(commands::OK)
         }
-        Command::Tenant(command) => commands::create_tenant(command, settings),
-        Command::Key(command) => commands::create_key(command, settings),
+        Command::Tenant(command) => commands::create_tenant(command, settings, output),
+        Command::Key(command) => commands::create_key(command, settings, output),
     }
 }
 

@@ -4,11 +4,21 @@ use std::io::Write;
 use std::path::Path;
 
 use serde::Serialize;
+use weir_actors::Clock;
+use weir_engine::ids::UnixMs;
 
 /// A browser's user agent for the banner's click: curl's own is a bot's, whose conversions stay pending.
 const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
-/// See INTERFACES of the docs: names here do not change.
+const DAY_MS: u64 = 86_400_000;
+
+/// The date in UTC that it is so long after `now`: what is pasted must not depend on whose `date` a machine has.
+fn date(now: UnixMs, after_ms: u64) -> String {
+    let text = UnixMs(now.0 + after_ms).to_string();
+    text.split('T').next().unwrap_or_default().to_owned()
+}
+
+/// What scripts and test rigs read: a name here, once published, does not change.
 #[derive(Debug, Clone, Serialize)]
 pub struct Ready {
     pub version: &'static str,
@@ -87,6 +97,7 @@ impl Ready {
 
 impl Demo {
     fn curls(&self, admin: &str) -> String {
+        let [today, tomorrow] = [0, DAY_MS].map(|ms| date(Clock::system().now(), ms));
         let Self {
             tenant,
             api_key,
@@ -99,7 +110,19 @@ impl Demo {
             .replace("{amount}", "49.90")
             .replace("{txid}", "order-1");
         format!(
-            "\n  A click (where it goes, and its id):\n    CLICK=$(curl -si -A '{BROWSER}' '{click_url}' | tee /dev/stderr | grep -oE '[0-9a-z]{{32}}')\n\n  A sale for that click, as the advertiser reports it:\n    curl -s \"{postback}\"\n\n  Today's report:\n    curl -s {admin}/v1/reports/query -H 'Authorization: Bearer {api_key}' -H 'Content-Type: application/json' -d '{{\"from\":\"'$(date -u +%F)'\",\"to\":\"'$(date -u -d tomorrow +%F)'\",\"group_by\":[\"campaign\"]}}'\n\n  tenant {tenant}\n  operator key {operator_key}\n"
+            "\n  A click (where it goes, and its id):\n    CLICK=$(curl -si -A '{BROWSER}' '{click_url}' | tee /dev/stderr | grep -oE '[0-9a-z]{{32}}')\n\n  A sale for that click, as the advertiser reports it:\n    curl -s \"{postback}\"\n\n  Today's report:\n    curl -s {admin}/v1/reports/query -H 'Authorization: Bearer {api_key}' -H 'Content-Type: application/json' -d '{{\"from\":\"{today}\",\"to\":\"{tomorrow}\",\"timezone\":\"UTC\",\"group_by\":[\"campaign\"]}}'\n\n  tenant {tenant}\n  operator key {operator_key}\n"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dates_of_the_banner_are_written_out() {
+        let new_years_eve = UnixMs::parse_rfc3339("2026-12-31T23:59:59Z").unwrap();
+        assert_eq!(date(new_years_eve, 0), "2026-12-31");
+        assert_eq!(date(new_years_eve, DAY_MS), "2027-01-01");
     }
 }

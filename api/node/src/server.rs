@@ -1,13 +1,15 @@
 //! A server: everything started in order, stopped in the reverse order.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use serde::Serialize;
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
 use weir_actors::{Clock, Mesh, Options, Ports};
 use weir_api::admin::AdminContext;
 use weir_api::edge::{self, Edge, EdgeHandle, EdgeOptions, OnUnavailable};
@@ -17,7 +19,7 @@ use weir_engine::ids::{PARTITIONS, UnixMs};
 use weir_engine::ports::{LedgerStore, ReportStore};
 use weir_engine::secrets::MasterSecret;
 use weir_engine::visitor::{Countries, UserAgents};
-use weir_journal::{Cursors, Journal};
+use weir_journal::{Cursors, FolderLock, Journal};
 
 use crate::data_folder::DataFolder;
 use crate::doors::{Doors, Running};
@@ -29,6 +31,10 @@ use crate::{doors, logging, visitors};
 
 /// Threads of actors, stores and the admin API.
 const WORKERS: usize = 2;
+/// Their place behind the edge (`nice`): clicks go first, and they get a third of what a click gets when both want a core.
+const BEHIND_CLICKS: i32 = 5;
+/// How often samples of histograms are summed: they pile up until somebody asks for metrics.
+const SUM_EVERY: Duration = Duration::from_secs(5);
 
 /// A running server.
 pub struct Server {
@@ -61,7 +67,7 @@ pub fn run(settings: &Settings, ready_file: Option<&Path>) -> anyhow::Result<Exi
     }
     eprintln!("{}", server.ready.banner());
     runtime.block_on(server.signals.next());
-    stop(&runtime, server, settings);
+    stop(runtime, server, settings);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -74,6 +80,10 @@ pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .worker_threads(WORKERS)
         .thread_name("actors")
         .enable_all()
+        .on_thread_start(|| {
+            // A system that does not allow it leaves them as they are.
+            let _ = rustix::process::nice(BEHIND_CLICKS);
+        })
         .build()
         .context("runtime")
 }
@@ -86,31 +96,32 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
     // First of all: a server that is told to end while it starts ends in order once it has started.
     let signals = StopSignals::listen()?;
     let metrics = doors::metrics()?;
+    tokio::spawn(sum_up(metrics.clone()));
     let folder = DataFolder::create(&settings.node.data)?;
-    let secrets = MasterSecret::new(folder.master_secret()?);
-    // Two slow loads, side by side.
-    let database = settings.geo.database.clone();
-    let countries = tokio::task::spawn_blocking(move || visitors::countries(&database));
-    let agents = tokio::task::spawn_blocking(visitors::agents);
-    let store = Arc::new(Embedded::open(folder.store()).context("store")?);
-    let journal = open_journal(settings, &folder, store.as_ref()).await?;
+    if let Some(says) = folder.open_to_others()? {
+        tracing::warn!("the data folder {says}");
+    }
+    // Whatever refuses comes before anything slow: a second instance, and a port that is taken, are told at once.
+    let lock = FolderLock::take(folder.path())?;
+    let listeners = edge::bind(traffic_address(settings), edge_threads(settings))?;
     let doors = Doors::open(
         SocketAddr::new(settings.listen.host, settings.listen.admin_port),
         SocketAddr::new(settings.listen.ops_host, settings.listen.ops_port),
         metrics,
     )
     .await?;
+    let secrets = MasterSecret::new(folder.master_secret()?);
+    // Two slow loads, side by side.
+    let database = settings.geo.database.clone();
+    let countries = tokio::task::spawn_blocking(move || visitors::countries(&database));
+    let agents = tokio::task::spawn_blocking(visitors::agents);
+    // On a thread of the runtime, from which the store's own thread takes its place behind the clicks.
+    let file = folder.store();
+    let store = tokio::task::spawn_blocking(move || Embedded::open(file));
+    let store = Arc::new(store.await?.context("store")?);
+    let journal = open_journal(settings, &folder, lock, store.as_ref()).await?;
     let mesh = start_mesh(settings, &store, &journal).await?;
-    let listeners = edge::bind(traffic_address(settings), edge_threads(settings))?;
-    let urls = Urls {
-        traffic: format!("http://{}", shown(listeners[0].local_addr()?)),
-        admin: format!("http://{}", shown(doors.admin_address)),
-        ops: format!("http://{}", shown(doors.ops_address)),
-    };
-    let public_url = match settings.node.public_url.as_str() {
-        "" => urls.traffic.clone(),
-        url => url.trim_end_matches('/').to_owned(),
-    };
+    let urls = Urls::of(&listeners, &doors)?;
     let parts = Parts {
         mesh,
         journal,
@@ -118,11 +129,12 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
         secrets,
         agents: Arc::new(agents.await??),
         countries: Arc::new(countries.await??),
-        public_url,
+        public_url: urls.public(settings),
+        runtime: Handle::current(),
     };
-    let doors = doors.serve(parts.admin(settings));
-    let Parts { mesh, journal, .. } = &parts;
     let patience = Duration::from_millis(settings.shutdown.timeout_ms / 2);
+    let doors = doors.serve(parts.admin(settings), patience);
+    let Parts { mesh, journal, .. } = &parts;
     let edge = edge::serve(
         &parts.edge(settings),
         listeners,
@@ -147,6 +159,14 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
     })
 }
 
+/// Sums up what histograms have gathered, for as long as the process runs.
+async fn sum_up(metrics: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(SUM_EVERY).await;
+        metrics.run_upkeep();
+    }
+}
+
 async fn start_mesh(
     settings: &Settings,
     store: &Arc<Embedded>,
@@ -161,7 +181,7 @@ async fn start_mesh(
         clock: Clock::system(),
     };
     let options = Options {
-        shared_hosts: host_of(&settings.node.public_url).into_iter().collect(),
+        shared_hosts: shared_hosts(settings),
         ..Options::default()
     };
     let started = Mesh::start(ports, options).await;
@@ -177,6 +197,7 @@ struct Parts {
     agents: Arc<UserAgents>,
     countries: Arc<Countries>,
     public_url: String,
+    runtime: Handle,
 }
 
 impl Parts {
@@ -190,6 +211,7 @@ impl Parts {
             countries: Arc::clone(&self.countries),
             clicks: Arc::new(self.journal.clone()),
             reports: Arc::clone(&self.store) as Arc<dyn ReportStore>,
+            runtime: self.runtime.clone(),
             clock: Clock::system(),
         }
     }
@@ -203,6 +225,7 @@ impl Parts {
             secrets: self.secrets.clone(),
             operator_key: self.secrets.operator_key(1),
             public_url: self.public_url.clone(),
+            is_public_url_set: !settings.node.public_url.is_empty(),
             agents: Some(Arc::clone(&self.agents)),
             countries: Some(Arc::clone(&self.countries)),
             uniqueness_capacity: settings.uniqueness.capacity,
@@ -216,6 +239,7 @@ impl Parts {
 async fn open_journal(
     settings: &Settings,
     folder: &DataFolder,
+    lock: FolderLock,
     store: &Embedded,
 ) -> anyhow::Result<Journal> {
     let mut must_reach = [0; PARTITIONS as usize];
@@ -231,7 +255,7 @@ async fn open_journal(
         must_reach: Cursors(must_reach),
         ..weir_journal::Options::default()
     };
-    Ok(Journal::open(folder.path(), &options)?)
+    Ok(Journal::open_locked(folder.path(), &options, lock)?)
 }
 
 fn traffic_address(settings: &Settings) -> SocketAddr {
@@ -263,6 +287,13 @@ fn edge_options(settings: &Settings, journal: &Journal, public_url: String) -> E
     }
 }
 
+/// Hosts that no tenant may claim.
+fn shared_hosts(settings: &Settings) -> Vec<String> {
+    let of_public_url = host_of(&settings.node.public_url);
+    let named = settings.node.shared_hosts.iter().cloned();
+    named.chain(of_public_url).collect()
+}
+
 /// The host of a URL, without its port.
 fn host_of(url: &str) -> Option<String> {
     let (_, rest) = url.split_once("://")?;
@@ -275,7 +306,7 @@ fn host_of(url: &str) -> Option<String> {
 }
 
 /// An address as somebody on this machine would open it.
-fn shown(address: SocketAddr) -> SocketAddr {
+pub fn shown(address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.into(), address.port())
     } else {
@@ -284,14 +315,37 @@ fn shown(address: SocketAddr) -> SocketAddr {
 }
 
 /// Where the listeners are.
-#[derive(Serialize)]
-struct Urls {
-    traffic: String,
-    admin: String,
-    ops: String,
+#[derive(Serialize, Deserialize)]
+pub struct Urls {
+    pub traffic: String,
+    pub admin: String,
+    pub ops: String,
 }
 
 impl Urls {
+    fn of(traffic: &[TcpListener], doors: &Doors) -> std::io::Result<Self> {
+        let url = |address| format!("http://{}", shown(address));
+        Ok(Self {
+            traffic: url(traffic[0].local_addr()?),
+            admin: url(doors.admin_address),
+            ops: url(doors.ops_address),
+        })
+    }
+
+    /// What links and postback URLs begin with.
+    fn public(&self, settings: &Settings) -> String {
+        match settings.node.public_url.as_str() {
+            "" => self.traffic.clone(),
+            url => url.trim_end_matches('/').to_owned(),
+        }
+    }
+
+    /// Where the process listens that runs in `folder`, or the last one that did.
+    pub fn read(folder: &DataFolder) -> Option<Self> {
+        let text = std::fs::read(folder.running()).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
     /// Tells commands where this process listens; a file of a process that is gone leads nowhere.
     fn write(&self, folder: &DataFolder) -> anyhow::Result<()> {
         let (_, file) = crate::data_folder::private_file(&folder.running())?;
@@ -323,8 +377,11 @@ fn ready(settings: &Settings, folder: &DataFolder, urls: Urls) -> Ready {
     }
 }
 
-/// Stops everything: the edge first, then the actors, then the log. A second signal ends at once.
-pub fn stop(runtime: &tokio::runtime::Runtime, server: Server, settings: &Settings) {
+/// Stops everything: the doors first, then the actors, then the log. A second signal ends at once.
+///
+/// After the time of grace the doors have half of `shutdown.timeout_ms`, side by side, for answers under way; what is
+/// left of all of it is the actors' and of work in the background.
+pub fn stop(runtime: tokio::runtime::Runtime, server: Server, settings: &Settings) {
     let mut signals = server.signals;
     runtime.spawn(async move {
         signals.next().await;
@@ -333,15 +390,18 @@ pub fn stop(runtime: &tokio::runtime::Runtime, server: Server, settings: &Settin
     server.doors.announce_end();
     server.upkeep.stop();
     std::thread::sleep(Duration::from_millis(settings.shutdown.grace_ms));
+    let end = Instant::now() + Duration::from_millis(settings.shutdown.timeout_ms);
+    let left = || end.saturating_duration_since(Instant::now());
+    server.doors.stop();
     server.edge.stop();
-    runtime.block_on(server.doors.stop());
-    let patience = Duration::from_millis(settings.shutdown.timeout_ms / 2);
-    if !runtime.block_on(server.mesh.drain(patience)) {
+    runtime.block_on(server.doors.ended());
+    if !runtime.block_on(server.mesh.drain(left())) {
         tracing::warn!("not everything was stored in time; the next start reads the rest");
     }
     if server.journal.close().is_err() {
         tracing::error!("the journal had stopped before");
     }
+    runtime.shutdown_timeout(left());
 }
 
 #[cfg(test)]
@@ -358,5 +418,15 @@ mod tests {
         for (url, expect) in cases {
             assert_eq!(host_of(url).as_deref(), expect, "{url}");
         }
+    }
+
+    #[test]
+    fn hosts_that_the_operator_names_are_shared_beside_the_public_urls() {
+        let mut settings = Settings::default();
+        assert!(shared_hosts(&settings).is_empty());
+        settings.node.public_url = "https://trk.example.com".to_owned();
+        settings.node.shared_hosts = vec!["admin.example.com".to_owned()];
+        let expect = ["admin.example.com", "trk.example.com"];
+        assert_eq!(shared_hosts(&settings), expect);
     }
 }

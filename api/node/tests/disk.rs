@@ -102,6 +102,7 @@ fn a_full_log_refuses_clicks_and_postbacks_loses_nothing_and_goes_on_with_more_r
 
     let postback = format!("/postback?click_id={first}&token={}", shop.token);
     refuses_and_says_so(&server, &link, &postback);
+    refuses_at_every_door(&server, &link, &key, &first, &shop.pixel_key);
     still_answers(&mut admin, acknowledged.len());
     server.terminate();
     let recorded = recorded(&data);
@@ -133,15 +134,42 @@ fn refuses_and_says_so(server: &Server, link: &str, postback: &str) {
     let mut client = Client::new(&server.url("/traffic"));
     refused(&large_click(&mut client, link, 0));
     refuses_large_postback(&mut client, postback);
-    for counter in [
-        "weir_shed_total{reason=\"journal_full\"}",
-        "weir_postbacks_total{answer=\"unavailable\"}",
+    for (counter, count) in [
+        ("weir_shed_total{reason=\"journal_full\"}", 2.0),
+        ("weir_postbacks_total{answer=\"unavailable\"}", 1.0),
     ] {
         let grown = Metrics::of(server).grown(&before, counter);
-        assert!(grown >= 1.0, "{counter}");
+        assert_eq!(grown, count, "{counter}");
     }
     let (status, why) = readiness(server);
     assert_eq!((status, why.contains("journal full")), (503, true), "{why}");
+}
+
+/// The tracking API and the pixel say and count it like a click and a postback.
+fn refuses_at_every_door(server: &Server, link: &str, key: &str, click: &str, pixel_key: &str) {
+    let shed = "weir_shed_total{reason=\"journal_full\"}";
+    let unavailable = "weir_postbacks_total{answer=\"unavailable\"}";
+    let mut client = Client::new(&server.url("/traffic"));
+    let before = Metrics::of(server);
+    let filling = "x".repeat(250);
+    let mut said = json!({"link": link, "ip": "8.8.8.8", "user_agent": PERSON, "referrer": filling.repeat(4), "source": filling});
+    for number in 1..=20 {
+        said[format!("sub{number}")] = json!(filling);
+    }
+    let bearer = format!("Bearer {key}");
+    let headers = [("Authorization", &*bearer)];
+    let tracked = client.send("POST", "/v1/track/click", &headers, &said.to_string());
+    refused(&tracked.unwrap());
+    let pixel = large(&format!("/px?click_id={click}&key={pixel_key}"));
+    let pixel = client.get(&pixel).unwrap();
+    let outcome = pixel.header("x-weir-outcome");
+    assert_eq!(
+        (pixel.status, outcome),
+        (200, Some("unavailable; code=journal_full"))
+    );
+    let after = Metrics::of(server);
+    assert_eq!(after.grown(&before, shed), 2.0, "one of each");
+    assert_eq!(after.grown(&before, unavailable), 1.0, "the pixel");
 }
 
 /// Where an operator would rather send visitors on.
@@ -162,16 +190,22 @@ fn redirects_without_a_record(data: &Path, link: &str) {
     server.terminate();
 }
 
-/// A postback as large as one can be does not fit where a large click did not.
-fn refuses_large_postback(client: &mut Client, postback: &str) {
+/// A postback as large as one can be.
+fn large(postback: &str) -> String {
     let fields: String = (1..=10)
         .map(|n| format!("&adv{n}={}", "y".repeat(250)))
         .collect();
     let texts = ["txid", "event", "amount", "currency", "status"]
         .map(|n| format!("&{n}={}", "z".repeat(250)))
         .concat();
+    format!("{postback}{fields}{texts}")
+}
+
+/// Such a one does not fit where a large click did not.
+fn refuses_large_postback(client: &mut Client, postback: &str) {
+    let postback = large(postback);
     until("what was left of the last segment is used", || {
-        let answer = client.get(&format!("{postback}{fields}{texts}")).unwrap();
+        let answer = client.get(&postback).unwrap();
         if answer.status == 200 {
             return false;
         }

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Output;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use support::catalog::{Admin, Link, PERSON, click, click_id_of, new_tenant, text};
@@ -24,6 +25,21 @@ fn good(data: &Path, arguments: &[&str]) -> String {
     let output = weir(data, arguments);
     assert!(output.status.success(), "{arguments:?}: {}", said(&output));
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// `weir serve` with this traffic port and any others.
+fn serve_on(traffic_port: &str) -> [&str; 7] {
+    let mut command = [
+        "serve",
+        "--traffic-port",
+        "0",
+        "--admin-port",
+        "0",
+        "--ops-port",
+        "0",
+    ];
+    command[2] = traffic_port;
+    command
 }
 
 /// A tenant with a link that takes everybody.
@@ -108,25 +124,20 @@ fn a_second_instance_is_refused_by_name_while_reading_commands_work() {
         .get(&format!("/postback?click_id={id}&token={token}"))
         .unwrap();
 
-    let ports = [
-        "serve",
-        "--traffic-port",
-        "0",
-        "--admin-port",
-        "0",
-        "--ops-port",
-        "0",
-    ];
-    let second = weir(&data, &ports);
-    let why = said(&second);
-    assert_eq!(second.status.code(), Some(1), "{why}");
+    let tries = (0..3).map(|_| {
+        let began = Instant::now();
+        let second = weir(&data, &serve_on("0"));
+        assert_eq!(second.status.code(), Some(1), "{}", said(&second));
+        (began.elapsed(), said(&second))
+    });
+    // The quickest of three: what else this machine does is not what is asked.
+    let (time, why) = tries.min().unwrap();
+    assert!(time < Duration::from_secs(1), "told at once: {time:?}");
     let holder = server.ready["pid"].to_string();
     let folder_name = data.file_name().unwrap().to_str().unwrap();
     assert!(why.contains(&holder) && why.contains(folder_name), "{why}");
 
-    until_is("the books have the conversion", &json!(1), || {
-        admin.totals(&["cv"])[0].clone()
-    });
+    assert_eq!(admin.totals(&["cv"]), [json!(1)]);
     for command in [
         &["journal", "info"][..],
         &["journal", "verify"],
@@ -137,8 +148,13 @@ fn a_second_instance_is_refused_by_name_while_reading_commands_work() {
         &["config", "show"],
     ] {
         good(&data, command);
-        for output in ["json", "csv"] {
-            good(&data, &[command, &["--output", output]].concat());
+        good(&data, &[command, &["--output", "json"]].concat());
+        let csv = [command, &["--output", "csv"]].concat();
+        if command.contains(&"export") {
+            let refused = weir(&data, &csv);
+            assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+        } else {
+            good(&data, &csv);
         }
     }
     let json_of = |command: &[&str]| {
@@ -151,6 +167,26 @@ fn a_second_instance_is_refused_by_name_while_reading_commands_work() {
     let mut traffic = Client::new(&server.url("/traffic"));
     let again = click(&mut traffic, &format!("/c/{}?sub1=s", link.link));
     assert_eq!(again.status, 302, "the first goes on");
+}
+
+#[test]
+fn a_second_server_on_a_port_that_is_taken_is_refused_and_told_which() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, other) = (folder.path().join("data"), folder.path().join("other"));
+    let server = Server::start(&data, &["serve"]);
+    let url = server.url("/traffic");
+    let (_, port) = url.rsplit_once(':').unwrap();
+    let second = weir(&other, &serve_on(port));
+    let why = said(&second);
+    assert_eq!(second.status.code(), Some(1), "{why}");
+    assert!(
+        why.contains(&format!("traffic port {port} is taken")),
+        "{why}"
+    );
+    for _ in 0..20 {
+        let answer = Client::new(&url).get("/c/nothing").unwrap();
+        assert_eq!(answer.status, 404, "the first has all of the traffic");
+    }
 }
 
 #[test]
@@ -321,10 +357,7 @@ fn belongings(server: &Server, data: &Path, name: &str) -> Belongings {
     ));
     let postback = format!("/postback?click_id={click}&token={}", shop.token);
     let conversion = text(&traffic.get(&postback).unwrap().json(), "conversion_id");
-    let shown = format!("/v1/conversions/{conversion}");
-    until("the conversion is stored", || {
-        admin.ask("GET", &shown, None).status == 200
-    });
+    admin.get(&format!("/v1/conversions/{conversion}"));
     let ids = vec![
         ("tenants", tenant.clone()),
         ("advertisers", shop.id),
@@ -364,7 +397,9 @@ impl Belongings {
 fn for_a_tenants_key_nothing_of_another_tenant_is_there_on_any_route_of_the_document() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let server = Server::start(&data, &["serve"]);
+    let file = folder.path().join("weir.toml");
+    std::fs::write(&file, "[node]\npublic_url = \"https://trk.example.com\"\n").unwrap();
+    let server = Server::start(&data, &["serve", "--config", file.to_str().unwrap()]);
     let (ours, theirs) = (
         belongings(&server, &data, "Ours"),
         belongings(&server, &data, "Theirs"),

@@ -50,6 +50,9 @@ pub trait Actors: Send + Sync + 'static {
         wanted: StatusWanted,
     ) -> PortFuture<'_, Result<Result<Conversion, SetStatusError>, AskError>>;
 
+    /// Waits, at most a second, until the store has what is in the log of `tenant` now: reads see what was answered.
+    fn settled(&self, tenant: TenantId) -> PortFuture<'_, ()>;
+
     /// What a campaign's actor knows of its arms.
     fn campaign(
         &self,
@@ -87,6 +90,10 @@ impl Actors for Mesh {
         wanted: StatusWanted,
     ) -> PortFuture<'_, Result<Result<Conversion, SetStatusError>, AskError>> {
         Box::pin(Mesh::set_status(self, tenant, wanted))
+    }
+
+    fn settled(&self, tenant: TenantId) -> PortFuture<'_, ()> {
+        Box::pin(Mesh::settled(self, tenant))
     }
 
     fn campaign(

@@ -57,11 +57,10 @@ impl Identity {
         }
     }
 
-    fn has(&self, scope: Scope) -> bool {
-        let is_in = |scopes: &[String], scope: Scope| scopes.iter().any(|s| s == scope.as_str());
+    fn scopes(&self) -> Scopes {
         match self {
-            Self::Operator { .. } => true,
-            Self::Key(key) => is_in(&key.scopes, Scope::All) || is_in(&key.scopes, scope),
+            Self::Operator { .. } => Scopes::All,
+            Self::Key(key) => Scopes::Of(Arc::clone(&key.scopes)),
         }
     }
 }
@@ -165,6 +164,27 @@ pub(super) struct Caller {
     pub(super) by: String,
 }
 
+/// The scopes that a caller has.
+#[derive(Debug, Clone)]
+pub(super) enum Scopes {
+    /// The operator's: all.
+    All,
+    /// A key's.
+    Of(Arc<[String]>),
+}
+
+impl Scopes {
+    /// Whether a key may be given `scope` by somebody who has these.
+    pub(super) fn include(&self, scope: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Of(scopes) => scopes
+                .iter()
+                .any(|s| s == scope || s == Scope::All.as_str()),
+        }
+    }
+}
+
 /// A scope as a type.
 pub(super) trait Needs: Send + Sync + 'static {
     /// What is needed; `*` always does.
@@ -202,6 +222,8 @@ scopes! {
 /// Somebody who has scope `S` in a tenant.
 pub(super) struct May<S> {
     caller: Caller,
+    /// What else the caller may do.
+    pub(super) scopes: Scopes,
     scope: PhantomData<fn() -> S>,
 }
 
@@ -233,7 +255,7 @@ fn identity(request: &Request) -> Result<&Identity, Problem> {
 }
 
 fn allow<S: Needs>(identity: &Identity) -> Result<(), Problem> {
-    if identity.has(S::SCOPE) {
+    if identity.scopes().include(S::SCOPE.as_str()) {
         return Ok(());
     }
     Err(Problem::new(
@@ -262,6 +284,7 @@ impl<S: Needs> May<S> {
                 tenant,
                 by: identity.by(),
             },
+            scopes: identity.scopes(),
             scope: PhantomData,
         })
     }

@@ -75,6 +75,7 @@ impl BalancesApi {
         accounts: &'static [AccountKind; N],
         owner: u32,
     ) -> Result<BTreeMap<Currency, [Micros; N]>, Problem> {
+        self.0.actors.settled(tenant).await;
         let balances = self
             .0
             .reports

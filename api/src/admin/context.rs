@@ -26,6 +26,9 @@ pub struct AdminContext {
     pub operator_key: String,
     /// Where links and postbacks are answered, without a slash at the end: `https://track.example.com`.
     pub public_url: String,
+    /// Whether `public_url` was set by the operator: without it no host is known to be the installation's own, and
+    /// a tenant could take that one.
+    pub is_public_url_set: bool,
     /// Tells devices and bots, for simulated visitors; without it they are unknown.
     pub agents: Option<Arc<UserAgents>>,
     /// Tells countries, for simulated visitors; without it they are unknown.

@@ -1,11 +1,12 @@
 //! What every request passes before an operation sees it, and every answer on its way out.
 //!
 //! ```text
-//! size of the URL ▸ body (1 MB, 10 s) ▸ key ▸ rate ▸ idempotency ▸ operation
+//! size of the URL ▸ key ▸ rate ▸ body (1 MB, 10 s) ▸ idempotency ▸ operation
 //!                                                                      │
 //! request id ◂ RateLimit-* ◂ no-store ◂ problem written as JSON ◂──────┘
 //! ```
-//! Always true: an error answer is a problem with the request's id; a panic is an internal error of one request;
+//! Always true: nothing is read of a body before its key is known to be good, and nothing of one that says that it
+//! is too large; an error answer is a problem with the request's id; a panic is an internal error of one request;
 //! an operation that began is not given up because its client went away.
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use super::errors::problem_of_status;
 use super::idempotency::{self, Answers, Flight, Kept, Turn};
 use super::rate_limit::{Allowance, RateLimiter, Standing};
 use super::request_id;
+use crate::peers::network_of;
 use crate::problem::{Code, Problem};
 
 /// Characters that a URL may have.
@@ -46,6 +48,8 @@ const WRONG_KEYS: Allowance = Allowance {
 };
 /// Paths below `/v1/` that need no key.
 const OPEN: [&str; 1] = ["/v1/openapi.json"];
+/// POSTs that change nothing: asked again, they are answered anew, and nothing is kept of them.
+const QUESTIONS: [&str; 2] = ["/v1/reports/query", "/v1/route/simulate"];
 
 /// The endpoint before all operations.
 pub(super) struct Door<E> {
@@ -71,12 +75,15 @@ impl<E: Endpoint + 'static> Door<E> {
 
     async fn pass(&self, visit: &mut Visit, mut request: Request) -> Result<Response, Problem> {
         check_url(&request)?;
-        let body = read_body(&mut request).await?;
         let path = request.uri().path();
-        if path.starts_with("/v1/") && !OPEN.contains(&path) {
+        let needs_key = path.starts_with("/v1/") && !OPEN.contains(&path);
+        // What needs no key takes no body.
+        let mut body = Bytes::new();
+        if needs_key {
             let identity = self.identify(&request, visit.now)?;
             self.count(&identity, visit)?;
             request.extensions_mut().insert(identity);
+            body = read_body(&mut request).await?;
         }
         let flight = match self.turn(&request, &body, visit.now)? {
             Some(Turn::Again(kept)) => return Ok(replayed(kept)),
@@ -133,7 +140,8 @@ impl<E: Endpoint + 'static> Door<E> {
         let Some(identity) = request.extensions().get::<Identity>() else {
             return Ok(None);
         };
-        if request.method() != Method::POST {
+        let is_question = QUESTIONS.contains(&request.uri().path());
+        if request.method() != Method::POST || is_question {
             return Ok(None);
         }
         let key = key.as_bytes();
@@ -238,12 +246,16 @@ fn check_url(request: &Request) -> Result<(), Problem> {
 }
 
 async fn read_body(request: &mut Request) -> Result<Bytes, Problem> {
+    let too_large = || Problem::new(Code::PayloadTooLarge, "a body may have 1 MB");
+    let said = request.headers().get(header::CONTENT_LENGTH);
+    let said = said.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if said.is_some_and(|length| length > BODY_MAX as u64) {
+        return Err(too_large());
+    }
     let reading = request.take_body().into_bytes_limit(BODY_MAX);
     match tokio::time::timeout(BODY_TIME, reading).await {
         Ok(Ok(body)) => Ok(body),
-        Ok(Err(ReadBodyError::PayloadTooLarge)) => {
-            Err(Problem::new(Code::PayloadTooLarge, "a body may have 1 MB"))
-        }
+        Ok(Err(ReadBodyError::PayloadTooLarge)) => Err(too_large()),
         Ok(Err(_)) => Err(Problem::new(Code::BadRequest, "the body cannot be read")),
         Err(_) => Err(Problem::new(
             Code::RequestTimeout,
@@ -252,11 +264,11 @@ async fn read_body(request: &mut Request) -> Result<Bytes, Problem> {
     }
 }
 
-/// The address that a request came from, as a number.
+/// The network that a request came from, as a number.
 fn address_number(request: &Request) -> u64 {
     let RemoteAddr(address) = request.remote_addr();
     let text = match address.as_socket_addr() {
-        Some(address) => address.ip().to_string(),
+        Some(address) => network_of(address.ip()).to_string(),
         None => String::new(),
     };
     let digest = idempotency::digest([text.as_bytes()]);

@@ -110,6 +110,7 @@ impl ReportsApi {
             .map_or("UTC", |t| t.body.timezone.as_str());
         let query =
             ReportQuery::read(caller.tenant, zone, &question.value).map_err(Problem::fields)?;
+        self.0.actors.settled(caller.tenant).await;
         let page =
             self.0
                 .reports

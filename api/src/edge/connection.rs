@@ -7,21 +7,19 @@
 //! and whatever the phase, an answer that the peer does not take for 10 s closes the connection. One sweep every
 //! quarter of a second looks at all connections, so that a request costs no timer.
 //! Always true: a silent or slow peer is closed within its limit and a second; no more connections are held than
-//! allowed, in all and per address. Not here: HTTP (hyper), limits of bodies (the handlers).
+//! allowed. Not here: HTTP (hyper), limits of bodies (the handlers), the count per address (the peers).
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
-use std::net::IpAddr;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
+
+use crate::peers::Watch;
 
 /// How often connections are looked at.
 const SWEEP: Duration = Duration::from_millis(250);
@@ -66,9 +64,18 @@ pub(super) struct Watched {
     write_blocked_since: Cell<Option<Instant>>,
     is_trusted: bool,
     now: Rc<Cell<Instant>>,
+    /// Of the task of the connection.
+    waker: RefCell<Option<Waker>>,
 }
 
 impl Watched {
+    /// The connection's task is polled: from now on it can be woken to end.
+    pub(super) fn is_polled(&self, cx: &Context<'_>) {
+        self.waker
+            .borrow_mut()
+            .get_or_insert_with(|| cx.waker().clone());
+    }
+
     /// A request is complete and is being handled.
     pub(super) fn begin(&self) {
         self.enter(Phase::Busy);
@@ -84,13 +91,13 @@ impl Watched {
         self.since.set(self.now.get());
     }
 
-    fn read_some(&self) {
+    fn note_read(&self) {
         if matches!(self.phase.get(), Phase::New | Phase::Idle) {
             self.enter(Phase::Head);
         }
     }
 
-    fn write_went(&self, is_blocked: bool) {
+    fn note_write(&self, is_blocked: bool) {
         let since = self.write_blocked_since.get();
         let now = is_blocked.then(|| since.unwrap_or(self.now.get()));
         self.write_blocked_since.set(now);
@@ -113,64 +120,15 @@ impl Watched {
     }
 }
 
-/// A stream that tells the sweep when bytes come and when the peer takes none.
-pub(super) struct WatchedStream {
-    stream: TcpStream,
-    watched: Rc<Watched>,
-}
-
-impl WatchedStream {
-    pub(super) fn new(stream: TcpStream, watched: Rc<Watched>) -> Self {
-        Self { stream, watched }
-    }
-}
-
-impl AsyncRead for WatchedStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if buffer.filled().len() > before {
-            self.watched.read_some();
-        }
-        polled
-    }
-}
-
-impl AsyncWrite for WatchedStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.watched.write_went(polled.is_pending());
-        polled
+impl Watch for Rc<Watched> {
+    fn read_some(&mut self) {
+        self.note_read();
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
-        self.watched.write_went(polled.is_pending());
-        polled
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+    /// Never an error: the sweep closes the connection.
+    fn write_went(&mut self, is_blocked: bool, _: &mut Context<'_>) -> io::Result<()> {
+        self.note_write(is_blocked);
+        Ok(())
     }
 }
 
@@ -185,6 +143,7 @@ pub(super) struct Connections {
     now: Rc<Cell<Instant>>,
     held: RefCell<HashMap<u64, Held>>,
     next: Cell<u64>,
+    is_ending: Cell<bool>,
 }
 
 impl Connections {
@@ -194,6 +153,7 @@ impl Connections {
             now: Rc::new(Cell::new(Instant::now())),
             held: RefCell::new(HashMap::new()),
             next: Cell::new(0),
+            is_ending: Cell::new(false),
         })
     }
 
@@ -205,6 +165,7 @@ impl Connections {
             write_blocked_since: Cell::new(None),
             is_trusted,
             now: Rc::clone(&self.now),
+            waker: RefCell::default(),
         })
     }
 
@@ -221,6 +182,19 @@ impl Connections {
     /// A connection has ended.
     pub(super) fn ended(&self, id: u64) {
         self.held.borrow_mut().remove(&id);
+    }
+
+    /// Tells all connections to end after the answer they owe.
+    pub(super) fn end(&self) {
+        self.is_ending.set(true);
+        let wakers = |held: &Held| held.watched.waker.borrow().clone();
+        let all: Vec<Waker> = self.held.borrow().values().filter_map(wakers).collect();
+        all.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether connections are to end.
+    pub(super) fn is_ending(&self) -> bool {
+        self.is_ending.get()
     }
 
     /// How many are held.
@@ -250,32 +224,6 @@ impl Connections {
     }
 }
 
-/// How many connections each address holds, over all cores.
-#[derive(Debug, Default)]
-pub(super) struct PerAddress(std::sync::Mutex<HashMap<IpAddr, u32>>);
-
-impl PerAddress {
-    /// Counts one more, unless `limit` (0 = none) are held already.
-    pub(super) fn admit(&self, address: IpAddr, limit: u32) -> bool {
-        let mut held = self.0.lock().unwrap_or_else(|e| e.into_inner());
-        let count = held.entry(address).or_default();
-        let is_admitted = limit == 0 || *count < limit;
-        *count += u32::from(is_admitted);
-        is_admitted
-    }
-
-    /// One less.
-    pub(super) fn release(&self, address: IpAddr) {
-        let mut held = self.0.lock().unwrap_or_else(|e| e.into_inner());
-        if let Some(count) = held.get_mut(&address) {
-            *count -= 1;
-            if *count == 0 {
-                held.remove(&address);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,10 +240,10 @@ mod tests {
         let expired = |w: &Watched| w.is_expired(&connections.patience);
         pass(6).await;
         assert!(expired(&plain), "silent since it was accepted");
-        plain.read_some();
+        plain.note_read();
         pass(3).await;
         assert!(!expired(&plain));
-        plain.read_some();
+        plain.note_read();
         pass(3).await;
         assert!(
             expired(&plain),
@@ -310,23 +258,12 @@ mod tests {
         pass(16).await;
         assert!(expired(&plain) && !expired(&trusted), "idle");
         plain.begin();
-        plain.write_went(true);
+        plain.note_write(true);
         pass(6).await;
-        plain.write_went(true);
+        plain.note_write(true);
         pass(6).await;
         assert!(expired(&plain), "takes nothing of the answer");
-        plain.write_went(false);
+        plain.note_write(false);
         assert!(!expired(&plain));
-    }
-
-    #[test]
-    fn an_address_holds_no_more_than_its_share() {
-        let held = PerAddress::default();
-        let address = IpAddr::from([203, 0, 113, 9]);
-        assert!(held.admit(address, 2) && held.admit(address, 2));
-        assert!(!held.admit(address, 2));
-        held.release(address);
-        assert!(held.admit(address, 2));
-        assert!(held.admit(address, 0), "no limit");
     }
 }

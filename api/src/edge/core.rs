@@ -2,9 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
+use hyper::header::HeaderValue;
+use tokio::runtime::Handle;
 use weir_actors::{Clock, Mesh, Routes};
 use weir_engine::catalog::AddressRange;
 use weir_engine::click_id::ClickKey;
@@ -12,11 +16,14 @@ use weir_engine::ids::{TenantId, UnixMs};
 use weir_engine::ports::{Append, ClickLookup, ReportStore};
 use weir_engine::routing::ClickFacts;
 use weir_engine::secrets::MasterSecret;
-use weir_engine::visitor::{Countries, DeviceCache, UserAgents, VisitorKeys};
+use weir_engine::visitor::{Countries, DeviceCache, PlaceCache, UserAgents, VisitorKeys};
 
 use super::minter::Minter;
+use super::telemetry::Meters;
 
 const DAY_MS: u64 = 86_400_000;
+/// Room for the id of a request: a word, three numbers in hex, underscores.
+const REQUEST_ID_BYTES: usize = 40;
 
 /// What a click gets that cannot be recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +72,8 @@ pub struct Edge {
     pub clicks: Arc<dyn ClickLookup>,
     /// Verdicts of the past.
     pub reports: Arc<dyn ReportStore>,
+    /// The runtime of the actors, on which is read what may wait for a disk.
+    pub runtime: Handle,
     /// The time.
     pub clock: Clock,
 }
@@ -75,9 +84,11 @@ pub(super) struct Core<L> {
     pub(super) routes: Arc<Routes>,
     pub(super) lane: L,
     pub(super) facts: RefCell<ClickFacts>,
+    pub(super) places: RefCell<PlaceCache>,
     devices: RefCell<DeviceCache>,
     minter: RefCell<Minter>,
     keys: RefCell<HashMap<TenantId, (u64, Keys)>>,
+    pub(super) meters: Meters,
     requests: Cell<u64>,
     number: u16,
 }
@@ -97,9 +108,11 @@ impl<L: Append> Core<L> {
             routes: Arc::clone(edge.mesh.routes()),
             lane,
             facts: RefCell::default(),
+            places: RefCell::default(),
             devices: RefCell::new(DeviceCache::new(edge.secrets.internal_key("devices"))),
             minter: RefCell::new(minter),
             keys: RefCell::default(),
+            meters: Meters::new(),
             requests: Cell::new(0),
             number,
             edge,
@@ -146,12 +159,13 @@ impl<L: Append> Core<L> {
     }
 
     /// An id for the next request, unique in this process.
-    pub(super) fn request_id(&self) -> String {
+    pub(super) fn request_id(&self) -> HeaderValue {
         let count = self.requests.replace(self.requests.get() + 1);
-        format!(
-            "req_{:x}_{:x}_{count:x}",
-            self.edge.options.ids_after.0 & 0xff_ffff,
-            self.number
-        )
+        let since = self.edge.options.ids_after.0 & 0xff_ffff;
+        let mut id = BytesMut::with_capacity(REQUEST_ID_BYTES);
+        // Letters, digits and underscores, fewer than the room there is.
+        let written = write!(id, "req_{since:x}_{:x}_{count:x}", self.number);
+        debug_assert!(written.is_ok());
+        HeaderValue::from_maybe_shared(id.freeze()).unwrap_or(HeaderValue::from_static("req"))
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::params::{MAX_PARAMETERS, MAX_VALUE, cut};
 
 /// Deepest JSON body.
-const MAX_DEPTH: usize = 32;
+pub(super) const MAX_DEPTH: usize = 32;
 /// Longest raw text kept.
 const MAX_RAW: usize = 2_048;
 /// Parameters that are secrets.
@@ -32,8 +32,10 @@ pub(super) struct Inbound {
     pub(super) adv: BTreeMap<String, String>,
     /// Query and body with secrets masked.
     pub(super) raw: String,
-    /// All pairs of the query as sent, for the signature.
+    /// All pairs of query and body as sent, for the signature.
     pub(super) pairs: Vec<(String, String)>,
+    /// Whether a field came more than once, so that their order decides.
+    pub(super) is_repetitive: bool,
 }
 
 /// Why a postback cannot be read.
@@ -68,7 +70,6 @@ impl Inbound {
         let mut pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
             .into_owned()
             .collect();
-        let of_query = pairs.len();
         match kind {
             BodyKind::None => {}
             BodyKind::Form => pairs.extend(form_urlencoded::parse(body).into_owned()),
@@ -90,7 +91,6 @@ impl Inbound {
                 inbound.put(name, value, is_canonical);
             }
         }
-        pairs.truncate(of_query);
         inbound.pairs = pairs;
         Ok(inbound)
     }
@@ -103,6 +103,8 @@ impl Inbound {
         };
         if field.is_empty() {
             *field = cut(value.into()).into_owned();
+        } else {
+            self.is_repetitive = true;
         }
     }
 
@@ -171,7 +173,7 @@ fn json_pairs(body: &[u8]) -> Result<Vec<(String, String)>, Unreadable> {
 }
 
 /// How deep brackets are nested; those in strings count too, which only makes the limit stricter.
-fn depth_of(body: &[u8]) -> usize {
+pub(super) fn depth_of(body: &[u8]) -> usize {
     let mut depth = 0usize;
     let mut deepest = 0;
     for byte in body {

@@ -39,7 +39,7 @@ impl<'a> ClickParams<'a> {
     pub(super) fn read(query: &'a str) -> Result<Self, TooManyParameters> {
         let mut params = Self::default();
         let mut alias = Cow::default();
-        for (count, (name, value)) in form_urlencoded::parse(query.as_bytes()).enumerate() {
+        for (count, (name, value)) in pairs(query).enumerate() {
             if count == MAX_PARAMETERS {
                 return Err(TooManyParameters);
             }
@@ -84,6 +84,24 @@ impl<'a> ClickParams<'a> {
     }
 }
 
+/// The pairs of a query. What is not escaped is borrowed as it stands, which nearly every part of a link is.
+fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    let parts = query.split('&').filter(|part| !part.is_empty());
+    parts.map(|part| {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        (plain(name), plain(value))
+    })
+}
+
+fn plain(part: &str) -> Cow<'_, str> {
+    if !part.bytes().any(|byte| byte == b'%' || byte == b'+') {
+        return part.into();
+    }
+    let spaced = part.replace('+', " ");
+    let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy();
+    decoded.into_owned().into()
+}
+
 /// At most [`MAX_VALUE`] bytes of a value, whole characters.
 pub(super) fn cut(value: Cow<'_, str>) -> Cow<'_, str> {
     if value.len() <= MAX_VALUE {
@@ -102,6 +120,15 @@ pub(super) fn cut(value: Cow<'_, str>) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_query_means_what_a_form_means(query in "[a-c=&%+0-9A-F\u{e9}\u{20ac}]{0,40}") {
+            let form = form_urlencoded::parse(query.as_bytes());
+            prop_assert_eq!(pairs(&query).collect::<Vec<_>>(), form.collect::<Vec<_>>());
+        }
+    }
 
     #[test]
     fn a_click_link_is_read_by_its_names() {

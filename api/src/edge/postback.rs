@@ -5,6 +5,7 @@
 //! one word for all click ids that are not the tenant's; secrets never reach the log.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -19,10 +20,11 @@ use weir_engine::record::Record;
 use weir_engine::secrets::{TokenKind, advertiser_of_token, is_signature};
 use weir_engine::visitor::truncate;
 
+use super::body::BodyRefused;
 use super::core::Core;
 use super::inbound::{Inbound, Unreadable};
 use super::respond::{self, Answer, FieldProblem};
-use super::telemetry;
+use super::{elsewhere, telemetry};
 
 /// How far back `time=` may lie.
 const OLDEST_TIME_MS: u64 = 90 * 86_400_000;
@@ -50,8 +52,10 @@ pub(super) enum Received {
     Judged(Verdict),
     /// It is in the log and not judged yet.
     Accepted(ClickId),
-    /// It names no click.
+    /// It cannot be read, or names no click.
     Unreadable(Unreadable),
+    /// Its body is not taken.
+    BodyRefused(BodyRefused),
     /// Its sender is not believed.
     Unauthenticated,
     /// It could not be recorded.
@@ -159,7 +163,10 @@ async fn advertiser_of_click<L: Append>(core: &Core<L>, text: &str) -> Option<Ad
     let catalog = core.routes.catalog(tenant)?;
     let click_id = genuine(core, tenant, text)?;
     // A log that cannot be read now leaves the sender unknown; it will try again after the 401.
-    let Ok(Found::Click(record)) = core.edge.clicks.find(click_id).await else {
+    let clicks = Arc::clone(&core.edge.clicks);
+    let finding = async move { clicks.find(click_id).await };
+    let found = elsewhere::read(&core.edge.runtime, finding).await;
+    let Some(Ok(Found::Click(record))) = found else {
         return None;
     };
     let Ok(Fact::Clicked(click)) = Fact::read(&record.logged()) else {
@@ -169,8 +176,8 @@ async fn advertiser_of_click<L: Append>(core: &Core<L>, text: &str) -> Option<Ad
     Some(catalog.offers.get(&offer)?.body.advertiser_id)
 }
 
-/// Whether the canonical signature over the query is the advertiser's: method, host, path, sorted parameters
-/// without `sig`, timestamp, one a line.
+/// Whether the canonical signature is the advertiser's: method, host, path, sorted parameters of query and body
+/// without `sig`, timestamp, one a line. Sorting loses the order, so no field may come twice.
 fn is_signed<L: Append>(
     core: &Core<L>,
     id: AdvertiserId,
@@ -183,7 +190,7 @@ fn is_signed<L: Append>(
         .ts
         .parse::<u64>()
         .is_ok_and(|ts| ts.abs_diff(now_s) <= SIGNATURE_SKEW_S);
-    if !is_fresh {
+    if !is_fresh || inbound.is_repetitive {
         return false;
     }
     let mut pairs: Vec<&(String, String)> = inbound
@@ -232,7 +239,6 @@ async fn record<L: Append>(core: &Core<L>, arrived: &Arrived<'_>, sender: &Sende
         ..received(core, arrived.inbound, sender, now)
     };
     let Ok(waiting) = core.edge.mesh.verdicts().expect(received_id) else {
-        metrics::counter!(telemetry::SHED_TOTAL, "reason" => "verdicts").increment(1);
         return Received::Unavailable(AppendError::Overloaded);
     };
     let appended = append(core, arrived, sender, &received, now).await;
@@ -342,6 +348,7 @@ pub(super) fn answer(received: &Received, public_url: &str) -> Answer {
             respond::json(StatusCode::ACCEPTED, &body)
         }
         Received::Unreadable(what) => unreadable(what),
+        Received::BodyRefused(why) => why.answer(),
         Received::Unauthenticated => {
             let title = "the token, key or signature is not the advertiser's, or the address is not allowed";
             respond::problem(StatusCode::UNAUTHORIZED, "bad_token", title, &[])
@@ -360,29 +367,39 @@ pub(super) fn pixel(received: &Received) -> Answer {
         },
         Received::Accepted(_) => respond::pixel("accepted"),
         Received::Unreadable(what) => respond::pixel(&format!("unreadable; field={}", what.field)),
+        Received::BodyRefused(why) => respond::pixel(&format!("unreadable; code={}", why.code)),
         Received::Unauthenticated => respond::pixel("bad_token"),
-        Received::Unavailable(_) => respond::pixel("unavailable"),
+        Received::Unavailable(error) => {
+            respond::pixel(&format!("unavailable; code={}", respond::code_of(*error)))
+        }
     }
 }
 
+/// Counts what became of a postback, the same at both doors.
 fn count(received: &Received) {
     let answer = match received {
         Received::Judged(_) => "verdict",
         Received::Accepted(_) => "accepted",
-        Received::Unreadable(_) => "unreadable",
+        Received::Unreadable(Unreadable { field: why, .. })
+        | Received::BodyRefused(BodyRefused { code: why, .. }) => {
+            telemetry::bad_request(why);
+            "unreadable"
+        }
         Received::Unauthenticated => {
             metrics::counter!(telemetry::UNAUTHENTICATED_TOTAL, "reason" => "bad_token")
                 .increment(1);
             "bad_token"
         }
-        Received::Unavailable(_) => "unavailable",
+        Received::Unavailable(error) => {
+            telemetry::shed(*error);
+            "unavailable"
+        }
     };
     metrics::counter!(telemetry::POSTBACKS_TOTAL, "answer" => answer).increment(1);
 }
 
-/// A postback that cannot be read.
-pub(super) fn unreadable(what: &Unreadable) -> Answer {
-    metrics::counter!(telemetry::BAD_REQUESTS_TOTAL, "reason" => what.field).increment(1);
+/// The answer to a postback that cannot be read.
+fn unreadable(what: &Unreadable) -> Answer {
     let field = FieldProblem {
         field: what.field,
         message: &what.message,
@@ -413,7 +430,12 @@ pub(super) async fn status<L: Append>(core: &Core<L>, text: &str) -> Answer {
     let Some((tenant, id)) = id else {
         return respond::problem(StatusCode::NOT_FOUND, "not_found", "no such postback", &[]);
     };
-    match core.edge.reports.verdict(tenant, id).await {
+    let reports = Arc::clone(&core.edge.reports);
+    let asking = async move { reports.verdict(tenant, id).await };
+    let Some(answered) = elsewhere::read(&core.edge.runtime, asking).await else {
+        return respond::unavailable("store_unavailable");
+    };
+    match answered {
         Ok(Some(row)) => respond::json(StatusCode::OK, &body(&row.verdict)),
         Ok(None) => {
             let body = serde_json::json!({"outcome": "accepted", "received_id": text});

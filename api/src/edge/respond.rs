@@ -11,6 +11,8 @@ use weir_engine::ports::AppendError;
 /// What the public listener answers with.
 pub(super) type Answer = Response<Full<Bytes>>;
 
+/// Those of a redirect, with the request id, the date and the click id of a test.
+const REDIRECT_HEADERS: usize = 6;
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -46,6 +48,7 @@ pub(super) fn redirect(url: String, policy: ReferrerPolicy) -> Answer {
     let mut answer = Response::new(Full::default());
     *answer.status_mut() = StatusCode::FOUND;
     let headers = answer.headers_mut();
+    headers.reserve(REDIRECT_HEADERS);
     headers.insert(header::LOCATION, location);
     headers.insert(header::CACHE_CONTROL, NO_STORE);
     headers.insert(REFERRER_POLICY, HeaderValue::from_static(policy.as_str()));
@@ -137,5 +140,20 @@ pub(super) fn code_of(error: AppendError) -> &'static str {
         AppendError::Overloaded => "overloaded",
         AppendError::Stopped => "journal_stopped",
         AppendError::TooLarge => "too_large",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_actors::telemetry::SHED_REASONS;
+
+    use super::*;
+
+    #[test]
+    fn every_code_of_a_failed_append_is_a_reason_that_is_counted_from_zero() {
+        use AppendError::{Full, Overloaded, Stopped, TooLarge};
+        for error in [Full, Stopped, Overloaded, TooLarge] {
+            assert!(SHED_REASONS.contains(&code_of(error)), "{error}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Listeners, runtimes and accept loops of the edge: one of each a core.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
@@ -18,9 +19,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use weir_actors::Lane;
 
-use super::connection::{Connections, Patience, PerAddress, WatchedStream};
+use super::connection::{Connections, Patience};
 use super::core::{Core, Edge};
-use super::{address, service, telemetry};
+use super::service::Answering;
+use super::{address, telemetry};
+use crate::peers::{PerAddress, WatchedStream};
 
 /// Length of the queue of connections that wait to be accepted.
 const BACKLOG: i32 = 4_096;
@@ -33,6 +36,12 @@ const NO_DESCRIPTORS: Duration = Duration::from_millis(50);
 /// The edge could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
+    /// Another process listens there: stop it, or take another port.
+    #[error("traffic port {} is taken: another process listens on {address}", address.port())]
+    Taken {
+        /// Where.
+        address: SocketAddr,
+    },
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
@@ -49,9 +58,19 @@ pub enum ServeError {
 
 /// Listeners on one address, one a core.
 ///
+/// Listeners that share a port do so with everybody of the same user, and the kernel splits the traffic: so the
+/// address is first bound alone, which fails when somebody is there.
+///
 /// # Errors
-/// [`ServeError::Listen`].
+/// [`ServeError::Taken`], [`ServeError::Listen`].
 pub fn bind(address: SocketAddr, cores: usize) -> Result<Vec<StdListener>, ServeError> {
+    match socket(address, false) {
+        Ok(alone) => drop(alone),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            return Err(ServeError::Taken { address });
+        }
+        Err(source) => return Err(ServeError::Listen { address, source }),
+    }
     let mut listeners = Vec::with_capacity(cores);
     let mut address = address;
     for _ in 0..cores.max(1) {
@@ -66,17 +85,23 @@ pub fn bind(address: SocketAddr, cores: usize) -> Result<Vec<StdListener>, Serve
 }
 
 fn listen(address: SocketAddr) -> io::Result<StdListener> {
+    let socket = socket(address, true)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// A socket with an address; others of `is_shared` may have the same.
+fn socket(address: SocketAddr, is_shared: bool) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
+    socket.set_reuse_port(is_shared)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 /// The running edge.
@@ -167,8 +192,7 @@ async fn run_core(
     });
     match TcpListener::from_std(listener) {
         Ok(listener) => {
-            let of_connections = stopped.clone();
-            let accepting = accept(&core, &listener, &connections, &admission, &of_connections);
+            let accepting = accept(&core, &listener, &connections, &admission);
             tokio::select! {
                 () = accepting => {}
                 _ = stopped.wait_for(|stop| *stop) => {}
@@ -176,6 +200,7 @@ async fn run_core(
         }
         Err(error) => tracing::error!(%error, "the listener cannot be used"),
     }
+    connections.end();
     let all_ended = async {
         while connections.count() > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -192,14 +217,13 @@ async fn accept(
     listener: &TcpListener,
     connections: &Rc<Connections>,
     admission: &Arc<Admission>,
-    stopped: &watch::Receiver<bool>,
 ) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 let peer = peer.ip().to_canonical();
                 if let Some(admitted) = admit(core, admission, peer) {
-                    start(core, connections, stream, admitted, stopped.clone());
+                    start(core, connections, stream, admitted);
                 }
             }
             Err(error) if is_of_one_connection(&error) => {}
@@ -268,7 +292,6 @@ fn start(
     connections: &Rc<Connections>,
     stream: TcpStream,
     admitted: Admitted,
-    mut stopped: watch::Receiver<bool>,
 ) {
     // Answers are small and whole: nothing is gained by waiting for more.
     drop(stream.set_nodelay(true));
@@ -278,35 +301,33 @@ fn start(
     let (core, of_requests) = (Rc::clone(core), Rc::clone(&watched));
     let peer = admitted.peer;
     let handler = service_fn(move |request: Request<Incoming>| {
-        let (core, watched) = (Rc::clone(&core), Rc::clone(&of_requests));
-        async move {
-            watched.begin();
-            let answer = service::respond(&core, peer, request).await;
-            watched.finish();
-            Ok::<_, std::convert::Infallible>(answer)
-        }
+        Answering::begin(&core, &of_requests, peer, request)
     });
-    let table = Rc::clone(connections);
+    let (table, of_task) = (Rc::clone(connections), Rc::clone(&watched));
     let task = tokio::task::spawn_local(async move {
         let _admitted = admitted;
-        let _held = EndsWith(table, id);
+        let held = EndsWith(table, id);
         let connection = http1::Builder::new()
             .header_read_timeout(None)
             .max_buf_size(MAX_BUFFER)
             .max_headers(MAX_HEADERS)
+            // Whoever hangs up is noticed when the answer is written: asking before costs every click.
+            .half_close(true)
+            // An answer is one small piece.
+            .writev(false)
             .serve_connection(io, handler);
         let mut connection = std::pin::pin!(connection);
-        tokio::select! {
-            // How a connection ends is the peer's business; what could not be read is counted.
-            ended = connection.as_mut() => {
-                if ended.is_err_and(|e| e.is_parse()) {
-                    metrics::counter!(telemetry::BAD_REQUESTS_TOTAL, "reason" => "malformed").increment(1);
-                }
-            }
-            _ = stopped.wait_for(|stop| *stop) => {
+        let mut is_told = false;
+        let ended = poll_fn(|cx| {
+            of_task.is_polled(cx);
+            if held.0.is_ending() && !std::mem::replace(&mut is_told, true) {
                 connection.as_mut().graceful_shutdown();
-                let _ = connection.await;
             }
+            connection.as_mut().poll(cx)
+        });
+        // How a connection ends is the peer's business; what could not be read is counted.
+        if ended.await.is_err_and(|e| e.is_parse()) {
+            metrics::counter!(telemetry::BAD_REQUESTS_TOTAL, "reason" => "malformed").increment(1);
         }
     });
     connections.hold(id, watched, task.abort_handle());

@@ -1,54 +1,116 @@
 //! From a request to its handler, with the limits of the public listener.
 
+use std::borrow::Cow;
+use std::convert::Infallible;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Request, StatusCode};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, StatusCode, Version};
 use weir_actors::PublishedKey;
 use weir_engine::ports::Append;
 
 use crate::api_key;
 
+use super::click::Recording;
+use super::connection::Watched;
 use super::core::Core;
 use super::inbound::{BodyKind, Inbound};
-use super::postback::{self, Arrived};
+use super::postback::{self, Arrived, Received};
 use super::respond::{self, Answer};
-use super::{address, click, telemetry, track};
+use super::{address, body, click, telemetry, track};
 
 /// Longest URL.
 const MAX_URL: usize = 8 << 10;
+const TOO_LARGE: &str = "larger than this listener takes";
 /// Largest header block.
 const MAX_HEADER_BYTES: usize = 16 << 10;
-/// Largest body.
-const MAX_BODY: usize = 64 << 10;
-/// Longest time for a body; at 64 kB that asks for more than 1 kB a second of large ones.
-const BODY_TIME: Duration = Duration::from_secs(10);
-/// How much of a body that is not taken is read all the same, and for how long.
-const MAX_PASSED_OVER: usize = 1 << 20;
-const PASSING_OVER_TIME: Duration = Duration::from_secs(2);
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Answers a request.
-pub(super) async fn respond<L: Append>(
-    core: &Core<L>,
-    peer: IpAddr,
-    request: Request<Incoming>,
-) -> Answer {
-    let id = core.request_id();
-    let mut answer = match refusal(&request) {
-        Some(refused) => refused,
-        None => dispatch(core, peer, request).await,
+/// A request that was looked at.
+pub(super) enum Begun<L: Append> {
+    Answered(Option<Answer>),
+    Click(Recording<L::Appending>),
+    /// Whatever needs more than the log's acknowledgement; boxed, so that a click waits in little room.
+    Other(Pin<Box<dyn Future<Output = Answer>>>),
+}
+
+impl<L: Append> Begun<L> {
+    pub(super) fn answered(answer: Answer) -> Self {
+        Self::Answered(Some(answer))
+    }
+}
+
+/// The answer to a request. Written by hand and small, for it is moved about with each request.
+pub(super) struct Answering<L: Append> {
+    core: Rc<Core<L>>,
+    watched: Rc<Watched>,
+    begun: Begun<L>,
+}
+
+impl<L: Append> Answering<L> {
+    pub(super) fn begin(
+        core: &Rc<Core<L>>,
+        watched: &Rc<Watched>,
+        peer: IpAddr,
+        request: Request<Incoming>,
+    ) -> Self {
+        watched.begin();
+        Self {
+            begun: begin(core, peer, request),
+            core: Rc::clone(core),
+            watched: Rc::clone(watched),
+        }
+    }
+}
+
+impl<L: Append> Future for Answering<L> {
+    type Output = Result<Answer, Infallible>;
+
+    /// # Panics
+    /// When polled again after it was ready.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self {
+            core,
+            watched,
+            begun,
+        } = self.get_mut();
+        let mut answer = match begun {
+            Begun::Answered(answer) => answer.take().expect("a request is answered once"),
+            Begun::Click(recording) => click::answer(ready!(recording.poll_done(core, cx))),
+            Begun::Other(answering) => ready!(answering.as_mut().poll(cx)),
+        };
+        let headers = answer.headers_mut();
+        headers.insert(X_REQUEST_ID, core.request_id());
+        watched.finish();
+        Poll::Ready(Ok(answer))
+    }
+}
+
+/// Looks at a request. A click's is done with when this returns.
+fn begin<L: Append>(core: &Rc<Core<L>>, peer: IpAddr, request: Request<Incoming>) -> Begun<L> {
+    if let Some(refused) = refusal(&request) {
+        return Begun::answered(refused);
+    }
+    let (parts, body) = request.into_parts();
+    let Some(link) = parts.uri.path().strip_prefix("/c/") else {
+        let core = Rc::clone(core);
+        return Begun::Other(Box::pin(async move {
+            dispatch(&core, peer, &parts, body).await
+        }));
     };
-    // Letters, digits and underscores.
-    let value = HeaderValue::try_from(id);
-    value
-        .into_iter()
-        .for_each(|v| drop(answer.headers_mut().insert(X_REQUEST_ID, v)));
-    answer
+    if !matches!(parts.method, Method::GET | Method::HEAD) {
+        return Begun::answered(not_allowed("GET, HEAD"));
+    }
+    let host = host_of(&parts.uri, &parts.headers);
+    let about = (&*host, link);
+    let query = parts.uri.query().unwrap_or("");
+    click::begin(core, peer, &parts.method, &parts.headers, about, query)
 }
 
 /// What is too large to be looked at.
@@ -57,41 +119,44 @@ fn refusal(request: &Request<Incoming>) -> Option<Answer> {
         .uri()
         .path_and_query()
         .map_or(0, |p| p.as_str().len());
-    let headers = request.headers().iter();
-    let header_bytes: usize = headers.map(|(n, v)| n.as_str().len() + v.len() + 4).sum();
-    let (status, reason) = if url > MAX_URL {
-        (StatusCode::URI_TOO_LONG, "uri_too_long")
+    let (mut header_bytes, mut hosts) = (0, 0);
+    for (name, value) in request.headers() {
+        header_bytes += name.as_str().len() + value.len() + 4;
+        hosts += usize::from(name == header::HOST);
+    }
+    // Two hosts are two readings of one request: whoever stands in front may have taken the other.
+    let is_ambiguous = hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11);
+    let (status, reason, detail) = if is_ambiguous {
+        (
+            StatusCode::BAD_REQUEST,
+            "malformed",
+            "HTTP/1.1 names exactly one host",
+        )
+    } else if url > MAX_URL {
+        (StatusCode::URI_TOO_LONG, "uri_too_long", TOO_LARGE)
     } else if header_bytes > MAX_HEADER_BYTES {
         (
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             "headers_too_large",
+            TOO_LARGE,
         )
     } else {
         return None;
     };
-    metrics::counter!(telemetry::BAD_REQUESTS_TOTAL, "reason" => reason).increment(1);
-    Some(respond::problem(
-        status,
-        reason,
-        "larger than this listener takes",
-        &[],
-    ))
+    telemetry::bad_request(reason);
+    Some(respond::problem(status, reason, detail, &[]))
 }
 
-async fn dispatch<L: Append>(core: &Core<L>, peer: IpAddr, request: Request<Incoming>) -> Answer {
-    let (parts, body) = request.into_parts();
+async fn dispatch<L: Append>(
+    core: &Core<L>,
+    peer: IpAddr,
+    parts: &Parts,
+    body: Incoming,
+) -> Answer {
     let query = parts.uri.query().unwrap_or("");
     let (method, headers) = (&parts.method, &parts.headers);
-    let host = host_of(&parts.uri, headers);
+    let host = &*host_of(&parts.uri, headers);
     let path = parts.uri.path();
-    if let Some(link) = path.strip_prefix("/c/") {
-        return match *method {
-            Method::GET | Method::HEAD => {
-                click::answer(core, peer, method, headers, (host, link), query).await
-            }
-            _ => not_allowed("GET, HEAD"),
-        };
-    }
     match path {
         "/postback" | "/px" => match *method {
             Method::GET | Method::POST => {
@@ -102,9 +167,12 @@ async fn dispatch<L: Append>(core: &Core<L>, peer: IpAddr, request: Request<Inco
             _ => not_allowed("GET, POST"),
         },
         "/v1/track/click" => match *method {
-            Method::POST => match read_body(headers, body).await {
+            Method::POST => match body::read(headers, body).await {
                 Ok(body) => track::answer(core, host, key_of(core, headers), &body).await,
-                Err(refused) => refused.answer(),
+                Err(refused) => {
+                    telemetry::bad_request(refused.code);
+                    refused.answer()
+                }
             },
             _ => not_allowed("POST"),
         },
@@ -128,97 +196,43 @@ async fn conversion<L: Append>(
     headers: &HeaderMap,
     body: Incoming,
 ) -> Answer {
-    let is_pixel = about[2] == "/px";
-    let (kind, bytes) = if about[0] == "POST" {
+    let received = match inbound(about[0], query, headers, body).await {
+        Ok(inbound) => {
+            let arrived = Arrived {
+                inbound: &inbound,
+                address,
+                signed: about,
+            };
+            postback::receive(core, &arrived).await
+        }
+        Err(unread) => unread,
+    };
+    match about[2] {
+        "/px" => postback::pixel(&received),
+        _ => postback::answer(&received, &core.edge.options.public_url),
+    }
+}
+
+/// What a postback says, or that it cannot be read.
+async fn inbound(
+    method: &str,
+    query: &str,
+    headers: &HeaderMap,
+    body: Incoming,
+) -> Result<Inbound, Received> {
+    let (kind, bytes) = if method == "POST" {
         let content_type = headers
             .get(header::CONTENT_TYPE)
             .and_then(|v| v.to_str().ok());
-        match read_body(headers, body).await {
-            Ok(bytes) => (BodyKind::of(content_type), bytes),
-            Err(refused) => return refused.answer(),
-        }
+        let bytes = body::read(headers, body).await;
+        (
+            BodyKind::of(content_type),
+            bytes.map_err(Received::BodyRefused)?,
+        )
     } else {
         (BodyKind::None, Bytes::new())
     };
-    let inbound = match Inbound::read(query, kind, &bytes) {
-        Ok(inbound) => inbound,
-        Err(what) if is_pixel => {
-            return postback::pixel(&postback::Received::Unreadable(what));
-        }
-        Err(what) => return postback::unreadable(&what),
-    };
-    let arrived = Arrived {
-        inbound: &inbound,
-        address,
-        signed: about,
-    };
-    let received = postback::receive(core, &arrived).await;
-    if is_pixel {
-        postback::pixel(&received)
-    } else {
-        postback::answer(&received, &core.edge.options.public_url)
-    }
-}
-
-/// Why a body is not taken.
-#[derive(Debug, Clone, Copy)]
-struct BodyRefused(StatusCode, &'static str, &'static str);
-
-impl BodyRefused {
-    const ENCODED: Self = Self(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "content_encoding",
-        "encoded bodies are not taken",
-    );
-    const TOO_LARGE: Self = Self(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        "body_too_large",
-        "the body is larger than 64 kB",
-    );
-    const CUT: Self = Self(StatusCode::BAD_REQUEST, "body_cut", "the body ended early");
-    const SLOW: Self = Self(
-        StatusCode::REQUEST_TIMEOUT,
-        "body_slow",
-        "the body came too slowly",
-    );
-
-    fn answer(self) -> Answer {
-        let Self(status, code, title) = self;
-        metrics::counter!(telemetry::BAD_REQUESTS_TOTAL, "reason" => code).increment(1);
-        respond::problem(status, code, title, &[])
-    }
-}
-
-/// The whole body, within its limits.
-async fn read_body(headers: &HeaderMap, mut body: Incoming) -> Result<Bytes, BodyRefused> {
-    let taken = if headers.contains_key(header::CONTENT_ENCODING) {
-        Err(BodyRefused::ENCODED)
-    } else if body.size_hint().lower() > MAX_BODY as u64 {
-        Err(BodyRefused::TOO_LARGE)
-    } else {
-        match tokio::time::timeout(BODY_TIME, Limited::new(&mut body, MAX_BODY).collect()).await {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyRefused::TOO_LARGE),
-            Ok(Err(_)) => Err(BodyRefused::CUT),
-            Err(_) => return Err(BodyRefused::SLOW),
-        }
-    };
-    if taken.is_err() {
-        drop(tokio::time::timeout(PASSING_OVER_TIME, pass_over(&mut body)).await);
-    }
-    taken
-}
-
-/// Reads on for a while: a connection that is closed on a sender who still writes is reset, and the sender never
-/// sees the answer.
-async fn pass_over(body: &mut Incoming) {
-    let mut passed_over = 0;
-    while let Some(Ok(frame)) = body.frame().await {
-        passed_over += frame.data_ref().map_or(0, Bytes::len);
-        if passed_over >= MAX_PASSED_OVER {
-            return;
-        }
-    }
+    Inbound::read(query, kind, &bytes).map_err(Received::Unreadable)
 }
 
 fn not_allowed(allow: &'static str) -> Answer {
@@ -230,13 +244,20 @@ fn not_allowed(allow: &'static str) -> Answer {
     answer
 }
 
-/// The host that was asked for, without its port.
-fn host_of<'a>(uri: &'a hyper::Uri, headers: &'a HeaderMap) -> &'a str {
+/// The host that was asked for, without its port and in lower case, as it nearly always comes.
+fn host_of<'a>(uri: &'a hyper::Uri, headers: &'a HeaderMap) -> Cow<'a, str> {
     let named = headers.get(header::HOST).and_then(|v| v.to_str().ok());
     let host = uri.host().or(named).unwrap_or("");
-    match host.rsplit_once(':') {
+    let host = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => host,
+    };
+    // A name that ends in the root's dot is the same name.
+    let host = host.strip_suffix('.').unwrap_or(host);
+    if host.bytes().any(|b| b.is_ascii_uppercase()) {
+        Cow::Owned(host.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(host)
     }
 }
 
@@ -244,4 +265,28 @@ fn host_of<'a>(uri: &'a hyper::Uri, headers: &'a HeaderMap) -> &'a str {
 fn key_of<L: Append>(core: &Core<L>, headers: &HeaderMap) -> Option<PublishedKey> {
     let key = api_key::of_headers(headers)?;
     core.routes.api_key(&api_key::digest(key)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_the_same_in_any_case_and_on_any_port() {
+        let cases = [
+            ("go.brand.example", "go.brand.example", false),
+            ("go.brand.example:8080", "go.brand.example", false),
+            ("Go.BRAND.example:8080", "go.brand.example", true),
+            ("go.brand.example.", "go.brand.example", false),
+            ("go.brand.example.:80", "go.brand.example", false),
+        ];
+        let uri = hyper::Uri::from_static("/c/x");
+        for (header, host, is_copied) in cases {
+            let value = HeaderValue::from_static(header);
+            let headers = HeaderMap::from_iter([(header::HOST, value)]);
+            let found = host_of(&uri, &headers);
+            assert_eq!(found, host);
+            assert_eq!(matches!(found, Cow::Owned(_)), is_copied, "{header}");
+        }
+    }
 }

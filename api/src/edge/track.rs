@@ -1,5 +1,6 @@
 //! `POST /v1/track/click`: a click without a redirect, for servers.
 
+use std::future::poll_fn;
 use std::net::IpAddr;
 
 use hyper::StatusCode;
@@ -11,8 +12,10 @@ use weir_engine::visitor::Hints;
 
 use super::click::{self, Person};
 use super::core::Core;
+use super::inbound::{MAX_DEPTH, depth_of};
 use super::params::{ClickParams, cut};
 use super::respond::{self, Answer, FieldProblem};
+use super::telemetry;
 
 /// What a server says of a click.
 #[derive(Debug, Deserialize)]
@@ -55,9 +58,9 @@ pub(super) async fn answer<L: Append>(
         let title = "the key lacks the scope track";
         return respond::problem(StatusCode::FORBIDDEN, "forbidden", title, &[]);
     }
-    let said: TrackClick = match serde_json::from_slice(body) {
+    let said = match read(body) {
         Ok(said) => said,
-        Err(error) => return refused("body", &error.to_string()),
+        Err(message) => return refused("body", &message),
     };
     let route = core.routes.find(host, &said.link);
     let Some(route) = route.filter(|r| r.tenant.id == key.tenant) else {
@@ -75,10 +78,18 @@ pub(super) async fn answer<L: Append>(
         referrer,
         language: &said.language,
     };
-    match click::record(core, &route, &person, &params).await {
+    let mut recording = click::record(core, &route, &person, &params);
+    match poll_fn(|cx| recording.poll_done(core, cx)).await {
         Ok(clicked) => respond::json(StatusCode::OK, &tracked(&clicked, key.tenant)),
-        Err(_) => respond::unavailable("unavailable"),
+        Err(unrecorded) => unrecorded.refused(),
     }
+}
+
+fn read(body: &[u8]) -> Result<TrackClick, String> {
+    if depth_of(body) > MAX_DEPTH {
+        return Err(format!("JSON nested deeper than {MAX_DEPTH}"));
+    }
+    serde_json::from_slice(body).map_err(|error| error.to_string())
 }
 
 fn tracked(clicked: &click::Clicked, tenant: TenantId) -> Tracked<'_> {
@@ -109,7 +120,8 @@ fn query_of(said: &TrackClick) -> String {
     query.finish()
 }
 
-fn refused(field: &str, message: &str) -> Answer {
+fn refused(field: &'static str, message: &str) -> Answer {
+    telemetry::bad_request(field);
     let field = FieldProblem { field, message };
     respond::problem(
         StatusCode::BAD_REQUEST,
@@ -117,4 +129,22 @@ fn refused(field: &str, message: &str) -> Answer {
         "the click cannot be read",
         &[field],
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_nested_no_deeper_than_a_postbacks() {
+        let nested = |levels: usize| {
+            let inner = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+            let body =
+                format!(r#"{{"link":"x","ip":"203.0.113.9","user_agent":"a","sub1":{inner}}}"#);
+            read(body.as_bytes())
+        };
+        assert!(nested(MAX_DEPTH - 1).is_ok());
+        let refused = nested(MAX_DEPTH).err().unwrap_or_default();
+        assert!(refused.contains("nested deeper"), "{refused}");
+    }
 }

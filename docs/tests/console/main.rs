@@ -83,7 +83,5 @@ fn the_readme_shows_the_commands_of_the_demo_and_what_they_print() {
             ..step.clone()
         };
         check("README.md", &step, &mut session);
-        // What a person needs to read an answer: the store is written twice a second.
-        session.run("sleep 1");
     }
 }

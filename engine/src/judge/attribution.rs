@@ -22,6 +22,17 @@ pub struct Evidence {
     pub prior: Option<Conversion>,
 }
 
+/// What tells a conversion from others. An earlier conversion is the same when it took `own`, or when it took `other`
+/// and is of the same click.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Identities {
+    /// What the conversion takes when it is applied.
+    pub own: Option<Identity>,
+    /// What one of the same click may have taken: by a sender that is authenticated where this one is not, or the
+    /// other way round.
+    pub other: Option<Identity>,
+}
+
 /// The click of a postback, where it was sent, the offer now in force, the goal.
 pub(super) struct Attributed {
     pub(super) click: ClickCore,
@@ -43,13 +54,13 @@ pub(super) enum Attribution {
 }
 
 impl TenantState {
-    /// The identity that a postback would take, given its click; `None` when it has none (`repeat: all`)
-    /// or is not attributed. The caller looks up its earlier conversion for [`Evidence`].
+    /// The identities of a postback, given its click; none when it has none (`repeat: all`) or is not attributed.
+    /// The caller looks up the earlier conversion for [`Evidence`].
     #[must_use]
-    pub fn identity(&self, received: &ConversionReceived, click: &ClickCore) -> Option<Identity> {
-        match self.attribute(received, Some(click)).ok()? {
-            Attribution::Sent(attributed) => self.identity_of(received, &attributed),
-            Attribution::NotSent(_) => None,
+    pub fn identities(&self, received: &ConversionReceived, click: &ClickCore) -> Identities {
+        match self.attribute(received, Some(click)) {
+            Ok(Attribution::Sent(attributed)) => self.identities_of(received, &attributed),
+            Ok(Attribution::NotSent(_)) | Err(_) => Identities::default(),
         }
     }
 
@@ -103,40 +114,65 @@ impl TenantState {
         })
     }
 
-    /// Identity = (txid scope, goal, txid); without txid, or with one conversion a click, (click id, goal).
-    pub(super) fn identity_of(
+    /// What a conversion is told by, and by what else an earlier one may be the same.
+    ///
+    /// Identity = (txid scope, goal, txid); without txid, or with one conversion a click, (click id, goal). A sender
+    /// that is not authenticated knows no more than its click, and the key of a pixel stands in a page: its txid is one
+    /// only together with its click, so that nobody takes the transaction of another's click beforehand.
+    pub(super) fn identities_of(
         &self,
         received: &ConversionReceived,
         attributed: &Attributed,
-    ) -> Option<Identity> {
+    ) -> Identities {
         let Attributed {
-            click,
-            sent,
-            offer,
-            goal,
+            click, offer, goal, ..
         } = attributed;
-        let repeat = repeat_of(&offer.body, goal.as_ref());
-        let mut hasher = SipHasher24::new_with_keys(0x6964_656e, u64::from(self.tenant.0));
-        hasher.write_u32(goal.as_ref().map_or(0, |g| g.id.number()));
-        match repeat {
-            Repeat::All => return None,
+        let of_click = [0].iter().chain(click.click_id.as_bytes()).copied();
+        match repeat_of(&offer.body, goal.as_ref()) {
+            Repeat::All => Identities::default(),
             Repeat::ByTxid if !received.txid.is_empty() => {
-                let advertiser = offer.body.advertiser_id.number();
-                let scope = self.txid_scope(advertiser);
-                hasher.write_u8(scope.code());
-                hasher.write_u32(match scope {
-                    TxidScope::Advertiser => advertiser,
-                    TxidScope::Offer => sent.offer,
-                });
-                // A goal's number is unique in its tenant; the base goals of an advertiser's offers share one.
-                hasher.write(received.txid.as_bytes());
+                let scoped = self.scoped_txid(received, attributed);
+                let alone = self.hashed(attributed, scoped.iter().copied());
+                let with_click = self.hashed(attributed, scoped.iter().copied().chain(of_click));
+                if received.auth.is_authenticated() {
+                    Identities {
+                        own: Some(alone),
+                        other: Some(with_click),
+                    }
+                } else {
+                    Identities {
+                        own: Some(with_click),
+                        other: Some(alone),
+                    }
+                }
             }
-            Repeat::ByTxid | Repeat::OnePerClick => {
-                hasher.write_u8(0);
-                hasher.write(click.click_id.as_bytes());
-            }
+            Repeat::ByTxid | Repeat::OnePerClick => Identities {
+                own: Some(self.hashed(attributed, of_click)),
+                other: None,
+            },
         }
-        Some(Identity(hasher.finish128().as_u128()))
+    }
+
+    fn scoped_txid(&self, received: &ConversionReceived, attributed: &Attributed) -> Vec<u8> {
+        let advertiser = attributed.offer.body.advertiser_id.number();
+        let scope = self.txid_scope(advertiser);
+        let owner = match scope {
+            TxidScope::Advertiser => advertiser,
+            TxidScope::Offer => attributed.sent.offer,
+        };
+        let mut bytes = vec![scope.code()];
+        bytes.extend(owner.to_le_bytes());
+        bytes.extend(received.txid.as_bytes());
+        bytes
+    }
+
+    /// A goal's number is unique in its tenant; the base goals of an advertiser's offers share one.
+    fn hashed(&self, attributed: &Attributed, bytes: impl Iterator<Item = u8>) -> Identity {
+        let goal = attributed.goal.as_ref().map_or(0, |g| g.id.number());
+        let mut hasher = SipHasher24::new_with_keys(0x6964_656e, u64::from(self.tenant.0));
+        let bytes: Vec<u8> = goal.to_le_bytes().into_iter().chain(bytes).collect();
+        hasher.write(&bytes);
+        Identity(hasher.finish128().as_u128())
     }
 
     fn txid_scope(&self, advertiser: u32) -> TxidScope {

@@ -15,7 +15,7 @@ mod terms;
 mod uniqueness;
 mod verdict;
 
-pub use self::attribution::Evidence;
+pub use self::attribution::{Evidence, Identities};
 pub use self::conversion::{Conversion, ConversionReason, Identity, Outcome, Rule, Verdict};
 pub use self::state::TenantState;
 pub use self::uniqueness::{Fingerprint, Uniqueness, WINDOW_MS};

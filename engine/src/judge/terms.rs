@@ -120,6 +120,10 @@ impl Applied {
     }
 }
 
+/// The greatest amount that is believed of a sender who is not authenticated: a million units. With the key that stands
+/// in a page nobody shall be able to fill an account to the end of its 64 bits.
+const MOST_OF_ANYBODY: Micros = Micros(1_000_000_000_000);
+
 /// Reads the sale that a sender wrote. What the rules need and is unreadable rejects; what they do not need
 /// only warns.
 pub(super) fn read_sale(
@@ -133,7 +137,10 @@ pub(super) fn read_sale(
     };
     let mut refused = None;
     let amount = received.amount.trim().parse::<Micros>().ok();
-    match amount.filter(|a| a.is_believable()) {
+    let is_believed = |amount: &Micros| {
+        amount.is_believable() && (received.auth.is_authenticated() || *amount <= MOST_OF_ANYBODY)
+    };
+    match amount.filter(is_believed) {
         Some(amount) => sale.amount = Some(amount),
         None if is_needed => refused = Some(ConversionReason::BadAmount),
         None if received.amount.trim().is_empty() => {}

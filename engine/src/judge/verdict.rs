@@ -50,7 +50,7 @@ impl TenantState {
             Err(reason) => refused(received, reason),
             Ok(Attribution::NotSent(not_sent)) => self.judge_not_sent(here, received, &not_sent),
             Ok(Attribution::Sent(attributed)) => match evidence.prior {
-                Some(prior) => self.judge_repeat(here, received, prior),
+                Some(prior) => self.judge_repeat(here, received, &attributed, prior),
                 None => self.judge_new(here, received, &attributed),
             },
         }
@@ -95,12 +95,14 @@ impl TenantState {
         )
     }
 
-    /// The identity is taken: a change of status, or a repeat.
+    /// The identity is taken: a change of status, or a repeat. Whoever may change the status is authenticated, and its
+    /// identity is the conversion's from then on, whatever it took before.
     fn judge_repeat(
         &mut self,
         here: Here,
         received: &ConversionReceived,
-        prior: Conversion,
+        attributed: &Attributed,
+        mut prior: Conversion,
     ) -> JudgedConversion {
         let mut warnings = received.warnings.clone();
         let amount = received.amount.trim().parse::<Micros>().ok();
@@ -125,6 +127,7 @@ impl TenantState {
         if let Some(to) = wanted.filter(|to| prior.status.may_become(*to)) {
             let reason = (to == ConversionStatus::Rejected).then_some(Reason::ByAdvertiser);
             let by = received.received_id.to_string();
+            prior.identity = self.identities_of(received, attributed).own;
             let changed = self.change_status(
                 here,
                 prior,
@@ -179,7 +182,7 @@ impl TenantState {
         let outcome = if refusal.is_some() || is_over_cap {
             Outcome::Rejected
         } else {
-            conversion.identity = self.identity_of(received, attributed);
+            conversion.identity = self.identities_of(received, attributed).own;
             Outcome::Applied
         };
         self.book(here, received, conversion, outcome, warnings)

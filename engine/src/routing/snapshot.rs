@@ -207,7 +207,7 @@ pub struct CampaignSnapshot {
     pub version: u32,
     /// Its link.
     pub link: Box<str>,
-    /// Whether it takes clicks.
+    /// Whether it takes clicks: neither it nor its tenant is archived.
     pub is_live: bool,
     /// Whether a click must name an affiliate.
     pub require_affiliate: bool,
@@ -274,21 +274,31 @@ pub struct CompiledArm {
 }
 
 impl CampaignSnapshot {
+    /// The seed of a campaign's draws, the same in every version of it.
+    #[must_use]
+    pub fn seed_of(tenant: TenantId, number: u32) -> u64 {
+        u64::from(tenant.0) << 32 | u64::from(number)
+    }
+
     /// Compiles a campaign of `tenant`.
     #[must_use]
     pub fn compile(tenant: TenantId, catalog: &Catalog, number: u32) -> Option<Self> {
         let campaign = catalog.campaigns.get(&number)?;
         let body = &campaign.body;
+        let of_tenant = catalog.tenant.as_ref().map(|t| t.body.status);
         Some(Self {
             number,
             version: campaign.version,
             link: body.link.as_str().into(),
-            is_live: body.status == Liveness::Active,
+            is_live: [Some(body.status), of_tenant]
+                .into_iter()
+                .flatten()
+                .all(|status| status == Liveness::Active),
             require_affiliate: body.require_affiliate,
             cost: compile_cost(catalog, body),
             fallback: template(body.fallback_url.as_deref()),
             flows: compile_flows(catalog, body),
-            seed: u64::from(tenant.0) << 32 | u64::from(number),
+            seed: Self::seed_of(tenant, number),
         })
     }
 }

@@ -16,6 +16,7 @@ mod identity;
 mod language;
 mod names;
 mod place;
+mod places;
 mod version;
 
 pub use self::agents::{AgentDataError, UserAgents};
@@ -26,6 +27,7 @@ pub use self::hints::Hints;
 pub use self::identity::{VisitorKey, VisitorKeys, truncate};
 pub use self::language::Language;
 pub use self::place::{Countries, Place, PlaceDataError};
+pub use self::places::PlaceCache;
 pub use self::version::Version;
 
 /// What is known of who clicked.

@@ -83,17 +83,24 @@ impl Countries {
     /// Where `address` is.
     #[must_use]
     pub fn lookup(&self, address: IpAddr) -> Place<'_> {
+        self.lookup_with_network(address).0
+    }
+
+    /// Where `address` is, and whether its whole network (/24, /48) is there.
+    pub(super) fn lookup_with_network(&self, address: IpAddr) -> (Place<'_>, bool) {
         let address = address.to_canonical();
         if is_nowhere(address) {
             // Some files give countries to networks that are in none.
-            return Place::default();
+            return (Place::default(), false);
         }
-        let row = row_of(&self.places, address);
+        let (row, mut is_wide) = row_of(&self.places, address);
         let mut place = row.place();
         if let Some(providers) = &self.providers {
-            place.isp = row_of(providers, address).isp();
+            let (row, is_wide_too) = row_of(providers, address);
+            place.isp = row.isp();
+            is_wide &= is_wide_too;
         }
-        place
+        (place, is_wide)
     }
 
     /// When the file of places was made, in seconds since 1970.
@@ -127,12 +134,15 @@ fn is_nowhere(address: IpAddr) -> bool {
     }
 }
 
-fn row_of(file: &Reader<Vec<u8>>, address: IpAddr) -> Row<'_> {
-    file.lookup(address)
-        .and_then(|found| found.decode())
-        .ok()
-        .flatten()
-        .unwrap_or_default()
+/// The row of an address, and whether it is the row of its whole network.
+fn row_of(file: &Reader<Vec<u8>>, address: IpAddr) -> (Row<'_>, bool) {
+    let Ok(found) = file.lookup(address) else {
+        return (Row::default(), false);
+    };
+    let least = if address.is_ipv4() { 24 } else { 48 };
+    let network = found.network();
+    let is_wide = network.is_ok_and(|n| n.is_ipv4() == address.is_ipv4() && n.prefix() <= least);
+    (found.decode().ok().flatten().unwrap_or_default(), is_wide)
 }
 
 /// A row of any of the known shapes.

@@ -3,8 +3,9 @@
 use crate::judging::{CLICKED, HOUR, Judge, click, postback, said};
 use serde_json::json;
 use weir_engine::catalog::EntityKind;
+use weir_engine::click_id::{ClickId, ClickKey, Parts};
 use weir_engine::fact::{
-    ClickCore, ConversionReceived, ConversionStatus, ConversionStatusChanged, Sent,
+    AuthKind, ClickCore, ConversionReceived, ConversionStatus, ConversionStatusChanged, Sent,
 };
 use weir_engine::ids::UnixMs;
 use weir_engine::judge::Conversion;
@@ -36,6 +37,85 @@ fn the_same_identity_is_a_duplicate_or_a_legal_change_of_status() {
     }
     let transfers: usize = judge.made.len();
     assert_eq!(transfers, 3, "t1, t2 and the one without a transaction id");
+}
+
+/// A click of another visitor.
+fn another_click() -> ClickCore {
+    let parts = Parts {
+        sequence: 2,
+        ..click().click_id.parts()
+    };
+    ClickCore {
+        click_id: ClickId::mint(parts, &ClickKey([1; 16])),
+        ..click()
+    }
+}
+
+#[test]
+fn a_sender_that_is_not_authenticated_takes_a_transaction_only_for_its_own_click() {
+    let of = |auth: AuthKind, click: &ClickCore, txid: &str, status: &str| ConversionReceived {
+        auth,
+        click_id: Some(click.click_id),
+        txid: txid.to_owned(),
+        status: status.to_owned(),
+        ..postback()
+    };
+    let (good, evil) = (click(), another_click());
+    let (pixel, token) = (AuthKind::Pixel, AuthKind::Token);
+    let steps = [
+        // Whoever guesses a transaction with the key of a page keeps nobody from his own.
+        (
+            &evil,
+            of(pixel, &evil, "1001", ""),
+            "applied pending - 10.00/15.00 USD",
+        ),
+        (
+            &good,
+            of(token, &good, "1001", "approved"),
+            "applied approved - 10.00/15.00 USD",
+        ),
+        (
+            &good,
+            of(token, &good, "1001", "approved"),
+            "duplicate approved -",
+        ),
+        (&evil, of(pixel, &evil, "1001", ""), "duplicate pending -"),
+        // Afterwards it is a conversion of its own, and learns nothing of the other.
+        (
+            &good,
+            of(token, &good, "1002", ""),
+            "applied pending - 10.00/15.00 USD",
+        ),
+        (
+            &evil,
+            of(pixel, &evil, "1002", ""),
+            "applied pending - 10.00/15.00 USD",
+        ),
+        // A pixel and a postback of one sale are one conversion, whichever comes first.
+        (
+            &good,
+            of(pixel, &good, "1003", ""),
+            "applied pending - 10.00/15.00 USD",
+        ),
+        (
+            &good,
+            of(token, &good, "1003", "approved"),
+            "updated approved -",
+        ),
+        (&good, of(pixel, &good, "1003", ""), "duplicate approved -"),
+        (&evil, of(token, &evil, "1003", ""), "duplicate approved -"),
+        (
+            &good,
+            of(token, &good, "1004", ""),
+            "applied pending - 10.00/15.00 USD",
+        ),
+        (&good, of(pixel, &good, "1004", ""), "duplicate pending -"),
+    ];
+    let mut judge = Judge::new(json!({"default_status": "pending"}));
+    for (step, (click, received, expect)) in steps.into_iter().enumerate() {
+        let judged = judge.judge(Some(*click), &received, HOUR);
+        assert_eq!(said(&judged), expect, "step {step}: {received:?}");
+    }
 }
 
 #[test]

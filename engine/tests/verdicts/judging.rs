@@ -75,6 +75,20 @@ impl Judge {
         }
     }
 
+    /// The earlier conversion that a postback repeats, as the actors look it up.
+    fn prior(&self, received: &ConversionReceived, click: &ClickCore) -> Option<Conversion> {
+        let identities = self.state.identities(received, click);
+        let took = |identity| {
+            let mut latest = self.made.iter().rev();
+            latest.find(|c| c.identity == Some(identity)).cloned()
+        };
+        let other = || {
+            let same_click = |c: &Conversion| c.click_id == click.click_id;
+            identities.other.and_then(took).filter(same_click)
+        };
+        identities.own.and_then(took).or_else(other)
+    }
+
     pub fn judge(
         &mut self,
         click: Option<ClickCore>,
@@ -82,16 +96,7 @@ impl Judge {
         after: u64,
     ) -> JudgedConversion {
         let position = self.here();
-        let identity = click
-            .as_ref()
-            .and_then(|c| self.state.identity(received, c));
-        let prior = identity.and_then(|i| {
-            self.made
-                .iter()
-                .rev()
-                .find(|c| c.identity == Some(i))
-                .cloned()
-        });
+        let prior = click.as_ref().and_then(|click| self.prior(received, click));
         let at = UnixMs(CLICKED + after);
         let judged = self.state.judge_conversion(
             position,

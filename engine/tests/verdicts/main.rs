@@ -186,6 +186,10 @@ fn amounts_and_currencies_matter_where_the_rules_need_them() {
         currency: currency.to_owned(),
         ..postback()
     };
+    let of_anybody = |sale: ConversionReceived| ConversionReceived {
+        auth: AuthKind::Pixel,
+        ..sale
+    };
     let percent = json!({"payout": {"type": "cps", "percent": "10"}, "revenue": {"type": "rps", "percent": "12.5"}});
     let cases = [
         (
@@ -216,6 +220,16 @@ fn amounts_and_currencies_matter_where_the_rules_need_them() {
         (
             percent.clone(),
             sale("9999999999", ""),
+            "rejected rejected bad_amount 0.00/0.00 USD",
+        ),
+        (
+            percent.clone(),
+            sale("2000000", ""),
+            "applied approved - 200000.00/250000.00 USD",
+        ),
+        (
+            percent.clone(),
+            of_anybody(sale("2000000", "")),
             "rejected rejected bad_amount 0.00/0.00 USD",
         ),
         (

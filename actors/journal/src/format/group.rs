@@ -45,14 +45,42 @@ pub(crate) struct CheckedGroup {
     pub footer: Footer,
 }
 
+/// The chain over a group in the making: its records can be taken in while it grows.
+pub(crate) struct Chaining {
+    hash: Sha256,
+    taken_in: usize,
+}
+
+impl Chaining {
+    /// Of the group after the one that ended with `before`.
+    pub(crate) fn after(before: &Chain) -> Self {
+        Self {
+            hash: Sha256::new_with_prefix(before),
+            taken_in: 0,
+        }
+    }
+
+    /// Takes in what `records`, all records so far, has beyond the last time.
+    pub(crate) fn take_in(&mut self, records: &[u8]) {
+        self.hash.update(&records[self.taken_in..]);
+        self.taken_in = records.len();
+    }
+
+    fn end(mut self, records: &[u8], fields: &[u8]) -> Chain {
+        self.take_in(records);
+        self.hash.update(fields);
+        self.hash.finalize().into()
+    }
+}
+
 impl Footer {
-    /// Closes `group`, the records from `start` on: computes the chain and appends the footer.
+    /// Closes `group`, the records from `start` on: ends the chain and appends the footer.
     pub(crate) fn close(
         group: &mut Vec<u8>,
         (segment, start): (u64, u32),
         facts: u32,
         ordinal: u64,
-        before: &Chain,
+        chaining: Chaining,
     ) -> Chain {
         let place = start + group.len() as u32;
         let mut footer = [0; FOOTER_BYTES];
@@ -61,7 +89,7 @@ impl Footer {
         footer[8..12].copy_from_slice(&start.to_le_bytes());
         footer[12..16].copy_from_slice(&facts.to_le_bytes());
         footer[16..24].copy_from_slice(&ordinal.to_le_bytes());
-        let chain = chain_over(before, group, &footer[8..24]);
+        let chain = chaining.end(group, &footer[8..24]);
         footer[24..56].copy_from_slice(&chain);
         footer[56..].copy_from_slice(&FOOTER_END);
         let crc = crc_of(&footer, segment, place);
@@ -72,11 +100,7 @@ impl Footer {
 }
 
 fn chain_over(before: &Chain, records: &[u8], fields: &[u8]) -> Chain {
-    let mut hash = Sha256::new();
-    hash.update(before);
-    hash.update(records);
-    hash.update(fields);
-    hash.finalize().into()
+    Chaining::after(before).end(records, fields)
 }
 
 fn crc_of(footer: &[u8], segment: u64, place: u32) -> u32 {

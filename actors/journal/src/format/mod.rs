@@ -52,7 +52,7 @@ mod header;
 mod record;
 
 pub(crate) use group::{
-    FOOTER_BYTES, FOOTER_END, Flaw, Footer, check_group, decoded, footer_at, records_of,
+    Chaining, FOOTER_BYTES, FOOTER_END, Flaw, Footer, check_group, decoded, footer_at, records_of,
 };
 pub(crate) use header::{Header, Seal, Unreadable};
 pub(crate) use record::{

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use weir_engine::ports::Append;
 
 use super::support::*;
-use crate::{Appending, Drain, Durability, Journal, Lane, Options};
+use crate::{Appending, Cursors, Drain, Durability, Journal, Lane, Options};
 
 fn fast() -> Options {
     Options {
@@ -128,6 +128,39 @@ fn no_append_is_forgotten_whatever_the_cores_say() {
     let facts = all_of(&journal);
     assert_sound(&facts);
     assert_eq!(numbers(&facts), (0..5500).collect());
+}
+
+#[test]
+fn bursts_of_busy_cores_share_groups_that_grow_and_come_whole_and_in_order() {
+    let data = tempfile::tempdir().unwrap();
+    let journal = Journal::open(data.path(), &fast()).unwrap();
+    std::thread::scope(|scope| {
+        for core in 0..3u64 {
+            let lane = journal.lane();
+            scope.spawn(move || {
+                for burst in 0..3 {
+                    let from = core * 18_000 + burst * 6_000;
+                    lane.set_busy(true);
+                    let facts = (from..from + 6_000).map(|n| lane.append(&record(&fact(n))));
+                    let appending: Vec<_> = facts.collect();
+                    lane.set_busy(false);
+                    let places = appending.into_iter().map(|a| wait(a).unwrap());
+                    let mut next = Cursors::START;
+                    for place in places {
+                        let seq = &mut next.0[usize::from(place.partition)];
+                        assert!(place.seq >= *seq, "a lane's facts keep their order");
+                        *seq = place.seq + 1;
+                    }
+                }
+            });
+        }
+    });
+    let facts = all_of(&journal);
+    assert_sound(&facts);
+    assert_eq!(numbers(&facts), (0..54_000).collect());
+    journal.close().unwrap();
+    let reopened = Journal::open(data.path(), &fast()).unwrap();
+    assert_eq!(reopened.end().total(), 54_000);
 }
 
 #[test]

@@ -5,12 +5,29 @@ use weir_engine::ids::Position;
 
 use super::Open;
 use crate::Cursors;
-use crate::format::{FOOTER_BYTES, Middle, TextOut, size_bound, write_record};
+use crate::format::{Chaining, FOOTER_BYTES, Middle, TextOut, size_bound, write_record};
 use crate::lane::Waiting;
 use crate::texts::Dictionary;
 
 /// A larger group would make its first record wait too long.
 const GROUP_BYTES: usize = 4 << 20;
+
+/// The records of a group without what came after `end`, as they are kept for readers: a buffer that was made for
+/// many more is not held half empty, but left in `spare`.
+pub(super) fn kept(mut group: Vec<u8>, end: usize, spare: &mut Option<Vec<u8>>) -> Vec<u8> {
+    group.truncate(end);
+    if group.capacity() < GROUP_BYTES || end >= GROUP_BYTES / 2 {
+        return group;
+    }
+    let records = group.as_slice().to_vec();
+    *spare = Some(group);
+    records
+}
+
+/// Whether a large group can grow in a buffer of this capacity, and not much is held for it.
+pub(super) fn is_spare(capacity: usize) -> bool {
+    (GROUP_BYTES..=2 * GROUP_BYTES).contains(&capacity)
+}
 
 /// A record of a lane, with its bytes.
 pub(super) struct Encoded<'a> {
@@ -23,6 +40,7 @@ pub(super) struct Draft {
     /// What is left of the segment, and of a group.
     room: usize,
     pub bytes: Vec<u8>,
+    pub chaining: Chaining,
     pub facts: u32,
     pub next: Cursors,
     pub clicks: Vec<(ClickId, u32)>,
@@ -37,11 +55,25 @@ impl Draft {
             place: (open.segment.number, open.at),
             room: left.saturating_sub(FOOTER_BYTES),
             bytes: Vec::with_capacity(waiting_bytes.min(GROUP_BYTES)),
+            chaining: Chaining::after(&open.chain),
             facts: 0,
             next: open.next,
             clicks: Vec::new(),
             newest_at: 0,
         }
+    }
+
+    /// Prepares for more records while more of them come, in `spare` if there is one.
+    pub(super) fn grow(&mut self, spare: &mut Option<Vec<u8>>) {
+        self.chaining.take_in(&self.bytes);
+        if self.bytes.capacity() >= GROUP_BYTES {
+            return;
+        }
+        let mut larger = spare.take().unwrap_or_default();
+        larger.clear();
+        larger.reserve(GROUP_BYTES);
+        larger.extend_from_slice(&self.bytes);
+        self.bytes = larger;
     }
 
     pub(super) fn has_room_for(&self, next: &Encoded<'_>) -> bool {

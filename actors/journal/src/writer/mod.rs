@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use weir_engine::ports::AppendError;
 
-use crate::bell::{LONGEST_PACE, ORDER_CLOSE, ORDER_SYNC, ORDER_TURN};
+use crate::bell::{ENOUGH, LONGEST_PACE, ORDER_CLOSE, ORDER_SYNC, ORDER_TURN};
 use crate::disk::{Disk, DiskFile, write_all};
 use crate::format::{Chain, FIRST_GROUP, Footer, Header, Seal};
 use crate::head::{Group, Place};
@@ -48,8 +48,18 @@ pub(crate) struct Writer {
     around: Running,
     open: Open,
     dictionary: Dictionary,
+    /// A buffer for the next large group: its pages have been touched.
+    spare: Option<Vec<u8>>,
     /// How long the last sync took.
     last_sync: Duration,
+    meters: Meters,
+}
+
+/// What is measured of each group, looked up once.
+struct Meters {
+    fsync_seconds: metrics::Histogram,
+    append_seconds: metrics::Histogram,
+    batch_facts: metrics::Histogram,
 }
 
 /// Why a group could not be written.
@@ -88,7 +98,13 @@ impl Writer {
             around,
             open,
             dictionary: Dictionary::default(),
+            spare: None,
             last_sync: Duration::ZERO,
+            meters: Meters {
+                fsync_seconds: metrics::histogram!("weir_journal_fsync_seconds"),
+                append_seconds: metrics::histogram!("weir_journal_append_seconds"),
+                batch_facts: metrics::histogram!("weir_journal_batch_facts"),
+            },
         }
     }
 
@@ -98,19 +114,25 @@ impl Writer {
             around,
             open,
             dictionary,
+            spare,
             last_sync,
+            meters,
         } = &mut self;
         let last = Last(around);
         let mut work = Work {
             around: last.0,
             open,
             dictionary,
+            spare,
             last_sync,
+            meters,
         };
         around.doors.bell.answered_by(std::thread::current());
         loop {
-            let pace = LONGEST_PACE.min(*work.last_sync);
-            around.doors.bell.sleep(pace, || around.lanes.oldest());
+            around
+                .doors
+                .bell
+                .sleep(work.pace(), || around.lanes.oldest());
             let (orders, ticket) = around.orders.take(&around.doors.bell);
             let is_closing = orders & ORDER_CLOSE != 0;
             let mut taken = around.lanes.take(&around.doors, is_closing);
@@ -133,11 +155,18 @@ struct Work<'a> {
     around: &'a Running,
     open: &'a mut Open,
     dictionary: &'a mut Dictionary,
+    spare: &'a mut Option<Vec<u8>>,
     last_sync: &'a mut Duration,
+    meters: &'a Meters,
 }
 
 impl Work<'_> {
-    fn obey(&mut self, taken: &mut [Taken], orders: u8) -> io::Result<()> {
+    /// How long a busy core is waited for.
+    fn pace(&self) -> Duration {
+        LONGEST_PACE.min(*self.last_sync)
+    }
+
+    fn obey(&mut self, taken: &mut Vec<Taken>, orders: u8) -> io::Result<()> {
         self.write(taken)?;
         if orders & ORDER_TURN != 0 && self.open.at > FIRST_GROUP {
             match self.turn() {
@@ -152,7 +181,7 @@ impl Work<'_> {
     }
 
     /// Writes everything in `taken`, in as many groups as it needs.
-    fn write(&mut self, taken: &mut [Taken]) -> io::Result<()> {
+    fn write(&mut self, taken: &mut Vec<Taken>) -> io::Result<()> {
         while taken.iter().any(Taken::has_more) {
             let draft = self.draft(taken);
             let written = match draft.facts {
@@ -172,18 +201,19 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// As many records as fit the segment and a group.
-    fn draft(&mut self, taken: &mut [Taken]) -> Draft {
+    /// As many records as fit the segment and a group, also of those that come while it is made.
+    fn draft(&mut self, taken: &mut Vec<Taken>) -> Draft {
         let waiting = taken.iter().map(Taken::bytes_left).sum();
         let mut draft = Draft::new(self.open, waiting);
-        for lane in taken.iter_mut() {
-            while let Some(record) = lane.peek() {
-                if !draft.has_room_for(&record) {
-                    return draft;
-                }
-                let position = draft.push(&record, self.dictionary);
-                lane.pass(position);
+        let bell = &self.around.doors.bell;
+        let mut from = 0;
+        while fill(&mut draft, &mut taken[from..], self.dictionary) {
+            if (draft.facts as usize) < ENOUGH || !bell.brings_more(self.pace()) {
+                break;
             }
+            draft.grow(self.spare);
+            from = taken.len();
+            taken.extend(self.around.lanes.take(&self.around.doors, false));
         }
         draft
     }
@@ -197,14 +227,14 @@ impl Work<'_> {
             start,
             draft.facts,
             ordinal,
-            &self.open.chain,
+            draft.chaining,
         );
         write_all(&*self.open.file, &draft.bytes, u64::from(self.open.at))?;
         if self.around.durability == Durability::Fsync {
             let began = Instant::now();
             self.open.file.sync()?;
             *self.last_sync = began.elapsed();
-            metrics::histogram!("weir_journal_fsync_seconds").record(*self.last_sync);
+            self.meters.fsync_seconds.record(*self.last_sync);
         }
         assert!(
             draft.next.total() == ordinal + u64::from(draft.facts),
@@ -217,25 +247,30 @@ impl Work<'_> {
         for (click_id, place) in &draft.clicks {
             self.open.index.insert(click_id, *place);
         }
-        draft.bytes.truncate(records_end);
-        self.around.head.publish(Arc::new(Group {
-            start: Place {
-                segment: start.0,
-                offset: start.1,
-            },
-            records: draft.bytes,
-            end: self.open.at,
-            next: draft.next,
-        }));
+        let records = batch::kept(draft.bytes, records_end, self.spare);
+        self.publish(start, records);
         self.acknowledge(draft.facts, taken);
         Ok(())
     }
 
+    /// Shows readers the group that was written from `start` on.
+    fn publish(&mut self, (segment, offset): (u64, u32), records: Vec<u8>) {
+        let left_over = self.around.head.publish(Arc::new(Group {
+            start: Place { segment, offset },
+            records,
+            end: self.open.at,
+            next: self.open.next,
+        }));
+        if let Some(buffer) = left_over.filter(|buffer| batch::is_spare(buffer.capacity())) {
+            *self.spare = Some(buffer);
+        }
+    }
+
     fn acknowledge(&self, facts: u32, taken: &mut [Taken]) {
         if let Some(oldest) = taken.iter().filter_map(|lane| lane.oldest).min() {
-            metrics::histogram!("weir_journal_append_seconds").record(oldest.elapsed());
+            self.meters.append_seconds.record(oldest.elapsed());
         }
-        metrics::histogram!("weir_journal_batch_facts").record(f64::from(facts));
+        self.meters.batch_facts.record(f64::from(facts));
         for lane in taken {
             lane.acknowledge();
         }
@@ -278,6 +313,20 @@ impl Work<'_> {
         self.around.vitals.report_room();
         Ok(())
     }
+}
+
+/// Puts what has no place yet into `draft`; false when not all of it fits.
+fn fill(draft: &mut Draft, taken: &mut [Taken], dictionary: &mut Dictionary) -> bool {
+    for lane in taken {
+        while let Some(record) = lane.peek() {
+            if !draft.has_room_for(&record) {
+                return false;
+            }
+            let position = draft.push(&record, dictionary);
+            lane.pass(position);
+        }
+    }
+    true
 }
 
 /// Makes a spare the segment of `header`: header first, then the name, both on disk before anything is written.

@@ -27,6 +27,7 @@ struct Check {
 pub fn doctor(settings: &Settings, output: Output) -> anyhow::Result<ExitCode> {
     let checks = [
         files(),
+        folder(settings),
         disk(settings),
         countries(settings),
         store(settings),
@@ -60,6 +61,17 @@ fn files() -> Check {
         "{soft} open files allowed; a busy edge wants {FILES_WANTED} (ulimit -n, LimitNOFILE)"
     );
     check("open files", soft >= FILES_WANTED, says)
+}
+
+fn folder(settings: &Settings) -> Check {
+    let Ok(folder) = DataFolder::open(&settings.node.data) else {
+        return check("data folder", true, "none yet");
+    };
+    match folder.open_to_others() {
+        Ok(None) => check("data folder", true, "only its owner may enter"),
+        Ok(Some(says)) => check("data folder", false, says),
+        Err(error) => check("data folder", false, error.to_string()),
+    }
 }
 
 fn disk(settings: &Settings) -> Check {

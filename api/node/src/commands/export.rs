@@ -1,5 +1,6 @@
 //! `weir journal export`: facts as NDJSON, in physical order, each followed by what was judged of it.
 //!
+//! The log is read from its beginning whatever is asked for: earlier configuration says where later clicks were sent.
 //! Derived lines come from the store, so the export stops at the store's offset; `--follow` waits for more.
 
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use weir_embedded::Embedded;
-use weir_engine::fact::{Fact, Kind};
+use weir_engine::fact::{Fact, Kind, Malformed};
 use weir_engine::ids::{PARTITIONS, TenantId, UnixMs};
 use weir_engine::ports::{LedgerStore, UNIQUE_BLOCK};
 use weir_engine::record::Logged;
@@ -18,6 +19,7 @@ use weir_journal::{Cursors, StoredLog};
 use super::OK;
 use crate::cli::ExportArgs;
 use crate::data_folder::DataFolder;
+use crate::destinations::Destinations;
 use crate::facts_json;
 
 /// Facts read at a time.
@@ -47,10 +49,17 @@ impl Filter {
     }
 
     fn takes(&self, logged: &Logged<'_>) -> bool {
-        let record = &logged.record;
-        self.tenant.is_none_or(|t| t == record.tenant)
-            && self.from <= record.at
-            && record.at < self.to
+        let at = logged.record.at;
+        self.is_of_tenant(logged) && self.from <= at && at < self.to
+    }
+
+    /// Whether clicks that are printed may depend on it.
+    fn learns(&self, logged: &Logged<'_>) -> bool {
+        self.is_of_tenant(logged) && logged.record.kind == Kind::ConfigChanged.code()
+    }
+
+    fn is_of_tenant(&self, logged: &Logged<'_>) -> bool {
+        self.tenant.is_none_or(|t| t == logged.record.tenant)
     }
 }
 
@@ -66,17 +75,20 @@ pub fn export(args: &ExportArgs, folder: &DataFolder) -> anyhow::Result<ExitCode
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()?;
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut printer = Printer {
+        filter,
+        destinations: Destinations::default(),
+        out: BufWriter::new(io::stdout().lock()),
+    };
     let mut cursors = Cursors::START;
     loop {
-        let end = runtime.block_on(print_to_offset(&store, folder, cursors, &filter, &mut out));
-        match end {
+        match runtime.block_on(printer.print_to_offset(&store, folder, cursors)) {
             Ok(end) => cursors = end,
             // Whoever reads has had enough.
             Err(error) if is_closed_pipe(&error) => return Ok(OK),
             Err(error) => return Err(error),
         }
-        out.flush()?;
+        printer.out.flush()?;
         if !args.follow {
             return Ok(OK);
         }
@@ -94,36 +106,58 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
     kind == Some(io::ErrorKind::BrokenPipe)
 }
 
-/// Prints facts from `from` to the store's offset, and says how far that is.
-async fn print_to_offset(
-    store: &Embedded,
-    folder: &DataFolder,
-    from: Cursors,
-    filter: &Filter,
-    out: &mut impl Write,
-) -> anyhow::Result<Cursors> {
-    // First the offset, then the log: the log holds all facts below the offset.
-    let mut until = Cursors([0; PARTITIONS as usize]);
-    for partition in store.offsets().await? {
-        until.0[usize::from(partition.partition)] = partition.next_offset;
-    }
-    let log = StoredLog::open(folder.path())?;
-    let from = from.furthest(&log.start());
-    let mut reader = log.read_from(from)?.with_texts();
-    while !reader.cursors().reaches(&until) {
-        let Some(batch) = reader.try_next(BATCH)? else {
-            anyhow::bail!("the log ends before the store's offset");
-        };
-        let judged = Judged::load(store, &batch.before(), &batch.after(), &batch).await?;
-        for logged in batch.iter() {
-            let seq = logged.position.seq;
-            if seq < until.0[usize::from(logged.position.partition)] && filter.takes(&logged) {
-                facts_json::fact(&logged, out)?;
-                judged.print(&logged, out)?;
+/// What prints facts, and what it has learned from those before.
+struct Printer<W> {
+    filter: Filter,
+    destinations: Destinations,
+    out: W,
+}
+
+impl<W: Write> Printer<W> {
+    /// Prints facts from `from` to the store's offset, and says how far that is.
+    async fn print_to_offset(
+        &mut self,
+        store: &Embedded,
+        folder: &DataFolder,
+        from: Cursors,
+    ) -> anyhow::Result<Cursors> {
+        // First the offset, then the log: the log holds all facts below the offset.
+        let mut until = Cursors([0; PARTITIONS as usize]);
+        for partition in store.offsets().await? {
+            until.0[usize::from(partition.partition)] = partition.next_offset;
+        }
+        let log = StoredLog::open(folder.path())?;
+        let from = from.furthest(&log.start());
+        let mut reader = log.read_from(from)?.with_texts();
+        while !reader.cursors().reaches(&until) {
+            let Some(batch) = reader.try_next(BATCH)? else {
+                anyhow::bail!("the log ends before the store's offset");
+            };
+            let judged = Judged::load(store, &batch.before(), &batch.after(), &batch).await?;
+            let is_below =
+                |l: &Logged<'_>| l.position.seq < until.0[usize::from(l.position.partition)];
+            for logged in batch.iter().filter(is_below) {
+                self.print(&logged, &judged)?;
             }
         }
+        Ok(until)
     }
-    Ok(until)
+
+    fn print(&mut self, logged: &Logged<'_>, judged: &Judged) -> anyhow::Result<()> {
+        let (takes, learns) = (self.filter.takes(logged), self.filter.learns(logged));
+        if !takes && !learns {
+            return Ok(());
+        }
+        let read = Fact::read(logged);
+        if let Ok(Fact::ConfigChanged(change)) = &read {
+            self.destinations.learn(logged.record.tenant, change);
+        }
+        if takes {
+            facts_json::fact(logged, &read, &self.destinations, &mut self.out)?;
+            judged.print(logged, &read, &mut self.out)?;
+        }
+        Ok(())
+    }
 }
 
 /// What the store says of the facts of a batch.
@@ -173,11 +207,16 @@ impl Judged {
         Ok(judged)
     }
 
-    fn print(&self, logged: &Logged<'_>, out: &mut impl Write) -> anyhow::Result<()> {
+    fn print(
+        &self,
+        logged: &Logged<'_>,
+        read: &Result<Fact, Malformed>,
+        out: &mut impl Write,
+    ) -> anyhow::Result<()> {
         let place = (logged.position.partition, logged.position.seq);
-        match Fact::read(logged) {
+        match read {
             Ok(Fact::Clicked(click)) => {
-                facts_json::click_judged(logged, &click, self.is_unique(place), out)
+                facts_json::click_judged(logged, click, self.is_unique(place), out)
             }
             Ok(Fact::ConversionReceived(_)) => match self.verdicts.get(&place) {
                 Some(verdict) => facts_json::conversion_judged(logged, verdict, out),

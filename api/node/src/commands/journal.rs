@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{OK, Table, export, failed};
+use super::{OK, Table, export, failed, usage};
 use crate::cli::{JournalCommand, Output};
 use crate::data_folder::DataFolder;
 
@@ -15,6 +15,10 @@ pub fn journal(
     match command {
         JournalCommand::Info => info(folder, output),
         JournalCommand::Verify => verify(folder, output),
+        JournalCommand::Export(_) if output == Output::Csv => {
+            eprintln!("weir: facts are exported as NDJSON only: leave --output away, or say json");
+            Ok(usage())
+        }
         JournalCommand::Export(args) => export::export(&args, folder),
     }
 }

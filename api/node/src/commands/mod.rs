@@ -36,6 +36,11 @@ pub fn failed() -> ExitCode {
     ExitCode::from(1)
 }
 
+/// What was asked for is not to be had.
+pub fn usage() -> ExitCode {
+    ExitCode::from(2)
+}
+
 /// Something is not ready.
 pub fn not_ready() -> ExitCode {
     ExitCode::from(3)

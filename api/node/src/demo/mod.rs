@@ -71,7 +71,7 @@ pub fn run(settings: &Settings, args: &DemoArgs) -> anyhow::Result<ExitCode> {
     ));
     runtime.block_on(server.signals.next());
     work.abort();
-    server::stop(&runtime, server, settings);
+    server::stop(runtime, server, settings);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -81,10 +81,16 @@ fn made(folder: &Path, args: &DemoArgs) -> anyhow::Result<Made> {
     if let Ok(text) = std::fs::read_to_string(&file) {
         return serde_json::from_str(&text).with_context(|| format!("{}", file.display()));
     }
+    let until = match &args.until {
+        Some(text) => UnixMs::parse_rfc3339(text).with_context(|| {
+            format!("--until: {text} is not a time such as 2026-11-25T12:00:00Z")
+        })?,
+        None => weir_actors::Clock::system().now(),
+    };
     let made = Made {
         seed: args.seed,
         days: args.days,
-        until: weir_actors::Clock::system().now().0,
+        until: until.0,
     };
     let (_, mut out) = data_folder::private_file(&file)?;
     serde_json::to_writer(&mut out, &made)?;

@@ -22,7 +22,9 @@ pub const COUNTRIES: [([u8; 2], f64, &str); 8] = [
     (*b"AU", 0.04, "en-AU"),
 ];
 /// Addresses a country.
-const ADDRESSES: usize = 4_000;
+const ADDRESSES: usize = 2_000;
+/// Neighbours in a list of addresses have browsers this far apart.
+const STRIDE: usize = 7_919;
 /// Share of clicks by crawlers.
 const BOTS: f64 = 0.02;
 
@@ -74,15 +76,15 @@ impl People {
     pub fn draw(&self, chance: &mut Chance) -> Person {
         let country = chance.weighted(&COUNTRIES.map(|(_, share, _)| share));
         let addresses = &self.addresses[country];
-        let is_bot = chance.happens(BOTS);
-        let agents = if is_bot {
-            &self.crawlers
-        } else {
-            &self.browsers
+        let who = chance.below(addresses.len());
+        // Whoever comes again comes with the same browser, so that clicks are unique or not.
+        let user_agent = match chance.happens(BOTS) {
+            true => self.crawlers[chance.below(self.crawlers.len())],
+            false => self.browsers[who * STRIDE % self.browsers.len()],
         };
         Person {
-            address: addresses[chance.below(addresses.len())],
-            user_agent: agents[chance.below(agents.len())],
+            address: addresses[who],
+            user_agent,
             language: COUNTRIES[country].2,
         }
     }

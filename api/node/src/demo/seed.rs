@@ -272,8 +272,9 @@ fn offer(n: u32, advertiser: AdvertiserId, currency: Currency) -> Value {
         body["revenue"] = json!({"type": "rps", "percent": "12.5"});
     }
     if n == 0 {
+        // Of clicks, which count themselves: a cap of conversions would close as late as the fold happens to be.
         body["caps"] =
-            json!([{"metric": "conversions", "period": "day", "limit": 2, "level": "offer"}]);
+            json!([{"metric": "clicks", "period": "day", "limit": 100, "level": "offer"}]);
     }
     if n == 2 {
         body["targeting"] = json!({"device": {"include": ["mobile", "tablet"]}});

@@ -9,7 +9,6 @@ use weir_api::edge::Minter;
 use weir_engine::click_id::{ClickId, ClickKey};
 use weir_engine::fact::{AuthKind, ConversionReceived, Kind, ReceivedPrivate};
 use weir_engine::ids::{AffiliateId, TenantId, UnixMs};
-use weir_engine::policy;
 use weir_engine::ports::Append;
 use weir_engine::record::Record;
 use weir_engine::routing::{
@@ -21,7 +20,7 @@ use weir_engine::visitor::{
 };
 
 use super::chance::Chance;
-use super::people::People;
+use super::people::{People, Person};
 
 /// Chance streams of what clicks look like, apart from those of what follows from them.
 const LOOKS: u64 = 0x100_0000_0000;
@@ -78,6 +77,41 @@ pub struct WalkerParts {
     pub minter: Minter,
     pub tenants: Vec<TenantId>,
     pub seed: u64,
+}
+
+/// What the affiliate's page adds to a click.
+struct Words {
+    partner_id: String,
+    sub: [&'static str; 20],
+    referrer: &'static str,
+}
+
+impl Words {
+    fn drawn(chance: &mut Chance) -> Self {
+        let partner_id = u128::from(chance.next()) << 64 | u128::from(chance.next());
+        let mut sub = [""; 20];
+        sub[0] = CREATIVES[chance.below(CREATIVES.len())];
+        sub[1] = PLACEMENTS[chance.below(PLACEMENTS.len())];
+        Self {
+            partner_id: format!("{partner_id:032x}"),
+            sub,
+            referrer: REFERRERS[chance.below(REFERRERS.len())],
+        }
+    }
+
+    fn texts(&self, person: &Person) -> ClickTexts<'_> {
+        ClickTexts {
+            ip: Some(truncate(person.address)),
+            user_agent: person.user_agent,
+            referrer: self.referrer,
+            aff_click_id: &self.partner_id,
+            source: "demo",
+            sub: &self.sub,
+            ad_ids: &[""; 6],
+            utm: &[""; 5],
+            cost: "",
+        }
+    }
 }
 
 impl Walker {
@@ -154,24 +188,8 @@ impl Walker {
             device: &device,
             language: Language::read(person.language),
         };
-        let partner_id = format!(
-            "{:032x}",
-            u128::from(chance.next()) << 64 | u128::from(chance.next())
-        );
-        let mut sub = [""; 20];
-        sub[0] = CREATIVES[chance.below(CREATIVES.len())];
-        sub[1] = PLACEMENTS[chance.below(PLACEMENTS.len())];
-        let texts = ClickTexts {
-            ip: Some(truncate(person.address)),
-            user_agent: person.user_agent,
-            referrer: REFERRERS[chance.below(REFERRERS.len())],
-            aff_click_id: &partner_id,
-            source: "demo",
-            sub: &sub,
-            ad_ids: &[""; 6],
-            utm: &[""; 5],
-            cost: "",
-        };
+        let words = Words::drawn(chance);
+        let texts = words.texts(&person);
         let now = UnixMs(at);
         let (tenant, campaign) = (
             route.tenant.snapshot.load_full(),
@@ -184,11 +202,12 @@ impl Walker {
                 visitor,
                 affiliate: None,
                 source: texts.source,
-                sub: &sub,
+                sub: texts.sub,
                 address: person.address,
                 referrer: texts.referrer,
             },
-            draw: policy::draw_of(campaign.seed, &made.click_id),
+            // Not of the click id, whose signature is another in every installation.
+            draw: chance.next(),
             is_test: false,
         };
         let decision = decide(&request, &tenant, &campaign, &mut Silent);

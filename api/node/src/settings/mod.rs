@@ -55,6 +55,8 @@ pub struct Node {
     pub data: PathBuf,
     /// The URL that links are given out with; empty = the traffic listener's own.
     pub public_url: String,
+    /// Hosts that no tenant may claim, beside that of `public_url`.
+    pub shared_hosts: Vec<String>,
 }
 
 /// See [`Settings::stores`]. URLs, which may hold passwords: they are never printed.

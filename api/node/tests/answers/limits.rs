@@ -50,7 +50,7 @@ fn what_is_too_large_or_cannot_be_read_is_refused_with_its_status_and_counted() 
             .map(|n| format!("X-{n}: a\r\n"))
             .collect::<String>()
     };
-    let cases: [(&str, Vec<u8>, u16, &str); 13] = [
+    let cases: [(&str, Vec<u8>, u16, &str); 15] = [
         ("a URL of 8 kB is read", get(&url_of(8 << 10), ""), 400, "click_id"),
         ("a longer URL", get(&long_url, ""), 414, "uri_too_long"),
         ("a header block of 15 kB is read", get("/postback", &block(15 << 10)), 400, "click_id"),
@@ -60,6 +60,8 @@ fn what_is_too_large_or_cannot_be_read_is_refused_with_its_status_and_counted() 
         ("more than 64 headers", get("/postback", &many(70)), 431, "malformed"),
         ("no HTTP at all", b"hello, is anybody there\r\n\r\n".to_vec(), 400, "malformed"),
         ("a method that is none", b"G@T / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(), 400, "malformed"),
+        ("two hosts", b"GET /c/x HTTP/1.1\r\nHost: a.example\r\nHost: b.example\r\n\r\n".to_vec(), 400, "malformed"),
+        ("no host", b"GET /c/x HTTP/1.1\r\n\r\n".to_vec(), 400, "malformed"),
         ("a folded header", get("/postback", "X-A: a\r\n b\r\n"), 400, "malformed"),
         ("a header name with a space", get("/postback", "X A: a\r\n"), 400, "malformed"),
         ("two lengths", b"POST /postback HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab".to_vec(), 400, "malformed"),
@@ -288,4 +290,45 @@ fn more_connections_than_allowed_are_closed_and_counted_and_the_rest_are_served(
     }
     held.pop();
     until("the place that was given up is taken", || open().is_ok());
+}
+
+#[test]
+fn what_cannot_be_read_is_counted_the_same_at_every_door_and_a_pixel_stays_a_gif() {
+    let mut world = World::new("");
+    let form = ("Content-Type", "application/x-www-form-urlencoded");
+    let json_type = ("Content-Type", "application/json");
+    let gzip = [form, ("Content-Encoding", "gzip")];
+    let (large, many) = ("a".repeat((64 << 10) + 1), "a=1&".repeat(65));
+    type Headers<'h> = &'h [(&'h str, &'h str)];
+    let cases: [(Headers<'_>, &str, u16, &str, &str); 5] = [
+        (&[form], &large, 413, "code", "body_too_large"),
+        (&gzip, "click_id=x", 415, "code", "content_encoding"),
+        (&[json_type], "{\"click_id\":", 400, "field", "body"),
+        (&[form], &many, 400, "field", "query"),
+        (&[form], "amount=1", 400, "field", "click_id"),
+    ];
+    for (headers, body, status, what, why) in cases {
+        for path in ["/postback", "/px"] {
+            let before = Metrics::of(&world.server);
+            let answer = world.ask("POST", path, headers, body);
+            if path == "/px" {
+                let outcome = format!("unreadable; {what}={why}");
+                assert_eq!(answer.status, 200, "{why}: {answer:?}");
+                assert!(answer.body.starts_with("GIF89a"), "{why}");
+                assert_eq!(answer.header("x-weir-outcome"), Some(&*outcome));
+            } else {
+                assert_eq!(answer.status, status, "{why}: {answer:?}");
+            }
+            let expect = [
+                (format!("weir_bad_requests_total{{reason=\"{why}\"}}"), 1.0),
+                (
+                    "weir_postbacks_total{answer=\"unreadable\"}".to_owned(),
+                    1.0,
+                ),
+            ];
+            let uncounted = ["weir_folded", "weir_connections"];
+            let counted = Metrics::of(&world.server).all_grown(&before, &uncounted);
+            assert_eq!(counted, expect.into(), "{path} {why}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod support;
 mod bench;
 mod clicks;
 mod doors;
+mod export;
 mod late;
 mod limits;
 mod postbacks;

@@ -131,9 +131,13 @@ fn way(recorded: &Recorded) -> [String; 2] {
     if let Some(sent) = core.sent {
         let arm = ids::ArmId::new(core.tenant, sent.arm);
         let offer = ids::OfferId::new(core.tenant, sent.offer);
-        let (arms, chance) = (recorded.detail.eligible.len(), core.propensity);
+        let chance = core.propensity;
+        let arms = match recorded.detail.eligible.len() {
+            1 => "One arm".to_owned(),
+            arms => format!("{arms} arms"),
+        };
         return [
-            format!("{arms} arms could have had it; {arm} was drawn with probability {chance}."),
+            format!("{arms} could have had it; {arm} was drawn with probability {chance}."),
             format!("It was sent to {offer}, version {}.", sent.offer_version),
         ];
     }

@@ -62,6 +62,7 @@ impl ClicksApi {
                 ));
             }
         };
+        self.0.actors.settled(tenant).await;
         let logged = record.logged();
         let unreadable = |error: weir_engine::fact::Malformed| Problem::internal(error);
         let (core, detail) = ClickCore::read_with_detail(&logged.record).map_err(unreadable)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use poem_openapi::Object;
-use weir_engine::fact::{AD_ID_NAMES, UTM_NAMES};
+use weir_engine::fact::{AD_ID_NAMES, ClickCore, ClickPrivate, UTM_NAMES};
 use weir_engine::ids;
 use weir_engine::visitor;
 
@@ -114,15 +114,27 @@ fn named(names: &[&str], texts: &[String]) -> BTreeMap<String, String> {
         .collect()
 }
 
+fn device(core: &ClickCore) -> DeviceType {
+    DeviceType(visitor::DeviceType::from_code(core.device).unwrap_or_default())
+}
+
+fn bot(core: &ClickCore) -> Option<BotClass> {
+    core.bot
+        .and_then(visitor::BotClass::from_code)
+        .map(BotClass)
+}
+
+fn subs(private: &ClickPrivate) -> BTreeMap<String, String> {
+    let subs = private.sub.iter();
+    subs.map(|(number, text)| (number.to_string(), text.clone()))
+        .collect()
+}
+
 impl From<&Recorded> for Click {
     fn from(recorded: &Recorded) -> Self {
-        let Recorded {
-            core,
-            detail,
-            private,
-            is_unique,
-        } = recorded;
+        let (core, detail, private) = (&recorded.core, &recorded.detail, &recorded.private);
         let tenant = core.tenant;
+        let affiliate = |number: u32| AffiliateId::from(ids::AffiliateId::new(tenant, number));
         let offer = |number: u32| OfferId::from(ids::OfferId::new(tenant, number));
         let arm = |number: u32| ArmId::from(ids::ArmId::new(tenant, number));
         Self {
@@ -135,32 +147,23 @@ impl From<&Recorded> for Click {
             offer_id: core.sent.map(|s| offer(s.offer)),
             offer_version: core.sent.map(|s| s.offer_version),
             arm: core.sent.map(|s| arm(s.arm)),
-            affiliate_id: core
-                .affiliate
-                .map(|n| ids::AffiliateId::new(tenant, n).into()),
+            affiliate_id: core.affiliate.map(affiliate),
             country: String::from_utf8_lossy(&core.country).into_owned(),
             region: said(&private.region),
             city: said(&private.city),
             isp: said(&private.isp),
             language: said(&private.language),
-            device: DeviceType(visitor::DeviceType::from_code(core.device).unwrap_or_default()),
+            device: device(core),
             os: said(&private.os),
             os_version: said(&private.os_version),
             browser: said(&private.browser),
             browser_version: said(&private.browser_version),
-            bot: core
-                .bot
-                .and_then(visitor::BotClass::from_code)
-                .map(BotClass),
+            bot: bot(core),
             propensity: core.propensity,
             policy_version: core.policy_version,
             eligible: detail.eligible.iter().map(|n| arm(*n)).collect(),
             config_version: core.config_version,
-            sub: private
-                .sub
-                .iter()
-                .map(|(number, text)| (number.to_string(), text.clone()))
-                .collect(),
+            sub: subs(private),
             source: said(&private.source),
             aff_click_id: said(&private.aff_click_id),
             ip: private.ip.map(|ip| ip.to_string()),
@@ -174,7 +177,7 @@ impl From<&Recorded> for Click {
             outcome: ClickOutcome(core.outcome),
             reason: ClickReason(core.reason),
             valid: core.is_valid(),
-            unique: *is_unique,
+            unique: recorded.is_unique,
         }
     }
 }

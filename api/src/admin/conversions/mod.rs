@@ -126,6 +126,7 @@ impl ConversionsApi {
                 previous,
             });
         };
+        self.0.actors.settled(caller.tenant).await;
         let found = self
             .0
             .reports
@@ -291,6 +292,7 @@ impl ConversionsApi {
         id: Path<String>,
     ) -> Result<Json<ConversionWithHistory>, Problem> {
         let id: ids::ConversionId = id.parse().map_err(|_| Problem::not_found())?;
+        self.0.actors.settled(caller.tenant).await;
         let found = self
             .0
             .reports

@@ -12,7 +12,7 @@ use weir_engine::ids::{self, TenantId};
 
 use super::number_of;
 use crate::admin::answers::{Changed, Created, Shown};
-use crate::admin::auth::{Keys, May};
+use crate::admin::auth::{Keys, May, Scopes};
 use crate::admin::context::AdminContext;
 use crate::admin::crud::{self, ListQuery, Resource, refused};
 use crate::admin::dto::{self, ApiKeyId, Liveness, Time};
@@ -20,7 +20,7 @@ use crate::admin::input::Input;
 use crate::admin::list::{Page, Paging};
 use crate::admin::tags::Tag;
 use crate::api_key::NewKey;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// A key, as it is wanted.
 #[derive(Debug, Object)]
@@ -112,6 +112,19 @@ pub(super) fn with_secret(draft: Value, new: &NewKey) -> Result<Draft, Problem> 
     }))
 }
 
+/// Nobody gives a key more than what they have.
+fn check_scopes(draft: &Value, has: &Scopes) -> Result<(), Problem> {
+    let wanted = draft["scopes"].as_array().into_iter().flatten();
+    let mut wanted = wanted.filter_map(Value::as_str);
+    match wanted.find(|scope| !has.include(scope)) {
+        None => Ok(()),
+        Some(scope) => Err(Problem::new(
+            Code::Forbidden,
+            format!("insufficient scope: only a key with the scope {scope} can give it to another"),
+        )),
+    }
+}
+
 /// Operations on keys.
 pub(in crate::admin) struct ApiKeysApi(pub(in crate::admin) Arc<AdminContext>);
 
@@ -119,7 +132,7 @@ pub(in crate::admin) struct ApiKeysApi(pub(in crate::admin) Arc<AdminContext>);
 impl ApiKeysApi {
     /// Makes a key
     ///
-    /// The answer carries the key, this once.
+    /// The answer carries the key, this once. A key can be given only what the one that makes it has.
     #[oai(path = "/", method = "post", operation_id = "createApiKey")]
     async fn create(
         &self,
@@ -127,6 +140,7 @@ impl ApiKeysApi {
         draft: Input<ApiKeyDraft>,
     ) -> Result<Created<NewApiKey>, Problem> {
         let new = NewKey::from_random(self.0.random.bytes());
+        check_scopes(&draft.value, &caller.scopes)?;
         let draft = with_secret(draft.value, &new)?;
         let done = self
             .0

@@ -18,7 +18,7 @@ use crate::admin::dto::{DomainId, Liveness, Time};
 use crate::admin::input::Input;
 use crate::admin::list::{Page, Paging};
 use crate::admin::tags::Tag;
-use crate::problem::Problem;
+use crate::problem::{FieldError, Problem};
 
 /// A domain, as it is wanted.
 #[derive(Debug, Object)]
@@ -74,12 +74,22 @@ pub(in crate::admin) struct DomainsApi(pub(in crate::admin) Arc<AdminContext>);
 #[OpenApi(prefix_path = "/v1/domains", tag = "Tag::Domains")]
 impl DomainsApi {
     /// Makes a domain
+    ///
+    /// A host is one tenant's, for good, and none of the installation's own, which must have a public URL.
     #[oai(path = "/", method = "post", operation_id = "createDomain")]
     async fn create(
         &self,
         caller: May<Writes>,
         draft: Input<DomainDraft>,
     ) -> Result<Created<Domain>, Problem> {
+        if !self.0.is_public_url_set {
+            let message = "set node.public_url first: the installation's own host must be known, so that no tenant takes it";
+            return Err(Problem::fields([FieldError::new(
+                "host",
+                "invalid_value",
+                message,
+            )]));
+        }
         crud::create::<Domains>(&self.0, &caller, draft.value).await
     }
 

@@ -46,6 +46,31 @@ async fn a_key_may_do_what_its_scopes_say_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_gives_another_no_more_than_it_has() {
+    let world = World::new().await;
+    let keys = world
+        .scoped_key(OURS, 2, &["keys:write", "reports:read"])
+        .await;
+    let operator = [("x-tenant", "ten_1")];
+    let cases = [
+        (&keys, json!(["reports:read"]), 201),
+        (&keys, json!(["keys:write", "reports:read"]), 201),
+        (&keys, json!(["reports:read", "catalog:read"]), 403),
+        (&keys, json!(["*"]), 403),
+        (&key_of(OURS), json!(["*"]), 201),
+        (&key_of(OURS), json!(["catalog:write"]), 201),
+        (&OPERATOR.to_owned(), json!(["*"]), 201),
+    ];
+    for (key, scopes, status) in cases {
+        let draft = json!({"name": "N", "scopes": scopes});
+        let answer = world
+            .ask(key, Method::POST, "/v1/api-keys", &operator, Some(&draft))
+            .await;
+        assert_eq!(answer.status, status, "{scopes} {}", answer.body);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_without_a_good_key_is_let_in() {
     let world = World::new().await;
     let good = key_of(OURS);
@@ -222,6 +247,40 @@ async fn sizes_are_bounded() {
     let many = |count: usize| format!("/v1/offers?{}", vec!["limit=1"; count].join("&"));
     world.get(&many(64)).await.expect(200);
     world.get(&many(65)).await.expect(400);
+}
+
+/// A body that fails whoever reads it.
+struct Unread;
+
+impl tokio::io::AsyncRead for Unread {
+    fn poll_read(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+        _: &mut tokio::io::ReadBuf<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
+        panic!("the body is read")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_body_is_read_before_the_key_is_good_or_when_it_says_that_it_is_too_large() {
+    let world = World::new().await;
+    let key = key_of(OURS);
+    let post = |path: &str, key: &str, length: Option<&str>| {
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(path.parse().expect("a path"))
+            .header("authorization", format!("Bearer {key}"));
+        if let Some(length) = length {
+            request = request.header("content-length", length);
+        }
+        world.send(request.body(poem::Body::from_async_read(Unread)))
+    };
+    post("/v1/affiliates", "x", None).await.expect(401);
+    let open = post("/docs", "x", None).await;
+    assert!((400..500).contains(&open.status), "{}", open.body);
+    let large = post("/v1/affiliates", &key, Some("1048577")).await;
+    assert_eq!(large.expect(413).code(), "payload_too_large");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -66,6 +66,21 @@ async fn a_host_is_one_tenants_and_stays_so_when_its_domain_is_archived() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_a_public_url_no_host_is_claimed() {
+    let mut world = World::new().await;
+    world.is_public_url_set = false;
+    world.replace_actors(|mesh| mesh);
+    let draft = json!({"host": "go.brand.example"});
+    let refused = world.post("/v1/domains", draft.clone()).await.expect(422);
+    assert_eq!(refused.fields()[0].0, "host");
+    let said = refused.body.to_string();
+    assert!(said.contains("set node.public_url first"), "{said}");
+    world.is_public_url_set = true;
+    world.replace_actors(|mesh| mesh);
+    world.post("/v1/domains", draft).await.expect(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_two_tenants_that_claim_a_host_at_once_one_has_it() {
     let world = World::new().await;
     for round in 0..20 {

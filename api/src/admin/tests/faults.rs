@@ -74,6 +74,10 @@ impl Actors for Faulty {
         self.fail()
     }
 
+    fn settled(&self, tenant: TenantId) -> PortFuture<'_, ()> {
+        Actors::settled(&self.mesh, tenant)
+    }
+
     fn campaign(&self, _: TenantId, _: u32) -> PortFuture<'_, Result<CampaignState, AskError>> {
         self.fail()
     }

@@ -119,3 +119,18 @@ async fn of_many_at_the_same_time_one_is_carried_out() {
         .await
         .expect(201);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_is_answered_anew_and_nothing_is_kept_of_it() {
+    let world = World::new().await;
+    let question = json!({"from": "2024-01-01", "to": "2024-01-04", "group_by": ["offer"]});
+    let headers = [("idempotency-key", "k")];
+    for _ in 0..2 {
+        let path = "/v1/reports/query";
+        let answer = world
+            .ask(&key_of(OURS), Method::POST, path, &headers, Some(&question))
+            .await
+            .expect(200);
+        assert_eq!(answer.header("idempotency-replayed"), "");
+    }
+}

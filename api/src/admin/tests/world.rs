@@ -43,6 +43,8 @@ pub struct World {
     journal: Journal,
     store: Arc<Embedded>,
     allowance: Allowance,
+    /// In force when the API starts anew.
+    pub is_public_url_set: bool,
     pub app: BoxEndpoint<'static, Response>,
 }
 
@@ -161,6 +163,7 @@ impl World {
             journal,
             store,
             allowance,
+            is_public_url_set: true,
         };
         world.replace_actors(|mesh| mesh);
         world
@@ -178,6 +181,7 @@ impl World {
             secrets: secrets(),
             operator_key: OPERATOR.to_owned(),
             public_url: "https://track.example".to_owned(),
+            is_public_url_set: self.is_public_url_set,
             agents: None,
             countries: None,
             uniqueness_capacity: UNIQUENESS_CAPACITY,
