@@ -15,6 +15,7 @@ mod faults;
 mod fold;
 mod generation;
 mod hosts;
+mod known;
 mod mesh;
 mod ports;
 mod projection;
@@ -29,6 +30,7 @@ mod window;
 
 pub use self::campaign::{ArmSums, CampaignState};
 pub use self::faults::{Faults, KINDS};
+pub use self::known::Known;
 pub use self::mesh::{AskError, Chance, Mesh, Options, StatusWanted};
 pub use self::ports::{Clock, Journal, Lane, Ports};
 pub use self::replay::{ReplayError, Replayed, replay};

@@ -17,6 +17,9 @@ pub const SHED_REASONS: [&str; 7] = [
     "overloaded",
     "too_large",
 ];
+/// Identities of conversions that were looked for among those taken, by `answer`: `surely_new` by the filter in memory,
+/// `asked` of the store.
+pub const IDENTITY_LOOKUPS_TOTAL: &str = "weir_identity_lookups_total";
 /// Restarts of the fold: the log says which actor failed.
 pub const RESTARTS_TOTAL: &str = "weir_fold_restarts_total";
 /// Facts that this build could not read.

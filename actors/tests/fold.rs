@@ -1,7 +1,9 @@
 //! The fold end to end on a real journal and a real store.
 
 mod asleep;
+mod away;
 mod many;
+mod outage;
 mod shed;
 mod world;
 

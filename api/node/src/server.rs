@@ -184,7 +184,7 @@ async fn start_mesh(
         shared_hosts: shared_hosts(settings),
         ..Options::default()
     };
-    let started = Mesh::start(ports, options).await;
+    let started = Mesh::start(ports, options, None).await;
     started.map_err(|e| anyhow::anyhow!("actors: {e}"))
 }
 

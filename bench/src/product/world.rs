@@ -57,7 +57,7 @@ impl World {
             catalog: Arc::clone(&store) as _,
             clock: Clock::system(),
         };
-        let started = Mesh::start(ports, Options::default()).await;
+        let started = Mesh::start(ports, Options::default(), None).await;
         let mesh = started.map_err(|error| anyhow::anyhow!("actors: {error}"))?;
         mesh.at_head().await;
         Ok(Self {

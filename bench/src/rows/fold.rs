@@ -179,6 +179,15 @@ impl LedgerStore for Nowhere {
         empty(None)
     }
 
+    fn identities(
+        &self,
+        _: TenantId,
+        _: Option<Identity>,
+        _: u32,
+    ) -> PortFuture<'_, Result<Vec<Identity>, StoreError>> {
+        empty(Vec::new())
+    }
+
     fn conversion(
         &self,
         _: TenantId,

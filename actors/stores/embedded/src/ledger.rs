@@ -66,6 +66,19 @@ impl LedgerStore for Embedded {
         })
     }
 
+    fn identities(
+        &self,
+        tenant: TenantId,
+        after: Option<Identity>,
+        limit: u32,
+    ) -> PortFuture<'_, Result<Vec<Identity>, StoreError>> {
+        let query = questions::identities(Dialect::Sqlite, tenant, after, limit);
+        Box::pin(async move {
+            self.readers
+                .read(|c| all(c, "conversions", &query, questions::identity))
+        })
+    }
+
     fn conversion(
         &self,
         tenant: TenantId,

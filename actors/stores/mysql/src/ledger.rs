@@ -84,6 +84,16 @@ impl LedgerStore for Mysql {
         self.first("conversions", query, conversion::read)
     }
 
+    fn identities(
+        &self,
+        tenant: TenantId,
+        after: Option<Identity>,
+        limit: u32,
+    ) -> PortFuture<'_, Result<Vec<Identity>, StoreError>> {
+        let query = questions::identities(Dialect::MySql, tenant, after, limit);
+        self.all(LOOK_UP_WITHIN * 5, "conversions", query, questions::identity)
+    }
+
     fn conversion(
         &self,
         tenant: TenantId,

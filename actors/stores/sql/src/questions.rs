@@ -9,6 +9,7 @@ use weir_engine::ledger::AccountKind;
 use weir_engine::ports::{StoreError, UNIQUE_BLOCK, VerdictRow};
 
 use crate::dialect::Dialect;
+use crate::fields::Fields;
 use crate::rows::{
     balance, cap_counter, conversion, entity, id_bytes, status_change, unique_block, verdict,
 };
@@ -49,6 +50,32 @@ pub fn conversion_by_identity(dialect: Dialect, tenant: TenantId, identity: Iden
         conversion::COLUMNS
     ));
     Query::new(sql, [tenant.0.into(), identity.0.to_be_bytes().into()])
+}
+
+/// Identities that are taken, in order, each once: rows of [`identity`].
+#[must_use]
+pub fn identities(
+    dialect: Dialect,
+    tenant: TenantId,
+    after: Option<Identity>,
+    limit: u32,
+) -> Query {
+    let is_above = after.map_or("IS NOT NULL", |_| "> ?");
+    let sql = dialect.render(&format!(
+        "SELECT DISTINCT identity FROM conversions {{use conversions_by_identity}}
+         WHERE tenant_id = ? AND identity {is_above} ORDER BY identity LIMIT ?"
+    ));
+    let after = after.map(|identity| identity.0.to_be_bytes().into());
+    let values = [Value::from(tenant.0)].into_iter().chain(after);
+    Query::new(sql, values.chain([limit.into()]))
+}
+
+/// Reads a row of [`identities`].
+///
+/// # Errors
+/// [`StoreError::Unreadable`].
+pub fn identity(mut f: Fields<'_>) -> Result<Identity, StoreError> {
+    Ok(Identity(u128::from_be_bytes(f.take()?)))
 }
 
 /// A conversion by its id: a row of [`conversion`].

@@ -151,7 +151,7 @@ impl World {
             shared_hosts: vec![SHARED_HOST.to_owned()],
             ..Options::default()
         };
-        let mesh = Mesh::start(ports, options).await.expect("actors");
+        let mesh = Mesh::start(ports, options, None).await.expect("actors");
         let at_head = tokio::time::timeout(Duration::from_secs(20), mesh.at_head());
         at_head.await.expect("the head is reached in time");
         let mut world = Self {

@@ -58,6 +58,7 @@ macro_rules! store_contract {
             sums_are_added_and_rows_stand_as_written_last
             every_field_of_every_row_is_read_back
             an_identity_is_found_when_committed_and_only_where_it_was_taken
+            taken_identities_are_read_page_by_page
             what_was_judged_is_read_by_its_places
             unique_blocks_are_read_by_the_facts_they_touch
             counters_come_in_order_of_cap_and_period
