@@ -444,10 +444,19 @@ impl SupervisorState {
         self.fold = None;
         let wait = self.policy.wait_after_failure(self.started.elapsed());
         metrics::counter!(telemetry::RESTARTS_TOTAL).increment(1);
-        if is_away(error.as_ref()) {
-            tracing::warn!(%error, ?wait, "the store is away; clicks are taken, and judged once it is back");
+        let error = cause(error.as_ref());
+        if matches!(error.downcast_ref(), Some(StoreError::Unavailable(_))) {
+            tracing::warn!(
+                error,
+                ?wait,
+                "the store is away; clicks are taken, and judged once it is back"
+            );
         } else {
-            tracing::error!(%error, ?wait, "the fold failed; it starts again from the stored offset");
+            tracing::error!(
+                error,
+                ?wait,
+                "the fold failed; it starts again from the stored offset"
+            );
         }
         drop(myself.send_after(wait, || SupervisorMsg::Restart));
     }
@@ -478,13 +487,10 @@ impl SupervisorState {
     }
 }
 
-/// Whether an actor failed because the store does not answer.
-fn is_away(error: &(dyn Error + Send + Sync + 'static)) -> bool {
-    if let Some(SpawnErr::StartupFailed(inside)) = error.downcast_ref::<SpawnErr>() {
-        return is_away(inside.as_ref());
+/// Why an actor failed, or the one that it was starting.
+fn cause<'a>(error: &'a (dyn Error + Send + Sync + 'static)) -> &'a (dyn Error + 'static) {
+    match error.downcast_ref::<SpawnErr>() {
+        Some(SpawnErr::StartupFailed(inside)) => cause(inside.as_ref()),
+        _ => error,
     }
-    matches!(
-        error.downcast_ref::<StoreError>(),
-        Some(StoreError::Unavailable(_))
-    )
 }

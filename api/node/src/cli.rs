@@ -180,9 +180,10 @@ pub struct ReplayArgs {
     /// Compare with the live store and exit 1 on a difference; nothing is changed
     #[arg(long)]
     pub check: bool,
-    /// Rebuild into this store file instead of a temporary one
-    #[arg(long, value_name = "FILE", conflicts_with = "check")]
-    pub into: Option<PathBuf>,
+    /// Rebuild into this store instead of a temporary file: a new file, or the URL of an empty database
+    /// (mysql://user:password@host/database)
+    #[arg(long, value_name = "FILE|URL", conflicts_with = "check")]
+    pub into: Option<String>,
     /// Facts a transaction [default: as the server does]
     #[arg(long, value_name = "N")]
     pub batch: Option<u64>,

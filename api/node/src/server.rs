@@ -10,13 +10,11 @@ use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
-use weir_actors::{Clock, Mesh, Options, Ports};
+use weir_actors::{Clock, Known, Mesh, Options, Ports};
 use weir_api::admin::AdminContext;
 use weir_api::edge::{self, Edge, EdgeHandle, EdgeOptions, OnUnavailable};
-use weir_embedded::Embedded;
 use weir_engine::click_id::EPOCH_MS;
-use weir_engine::ids::{PARTITIONS, UnixMs};
-use weir_engine::ports::{LedgerStore, ReportStore};
+use weir_engine::ids::UnixMs;
 use weir_engine::secrets::MasterSecret;
 use weir_engine::visitor::{Countries, UserAgents};
 use weir_journal::{Cursors, FolderLock, Journal};
@@ -26,6 +24,7 @@ use crate::doors::{Doors, Running};
 use crate::ready::{Backends, Ready};
 use crate::settings::{self, Durability, OnJournalUnavailable, Settings};
 use crate::signals::StopSignals;
+use crate::state::{Opened, State};
 use crate::upkeep::Upkeep;
 use crate::{doors, logging, visitors};
 
@@ -115,17 +114,18 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
     let database = settings.geo.database.clone();
     let countries = tokio::task::spawn_blocking(move || visitors::countries(&database));
     let agents = tokio::task::spawn_blocking(visitors::agents);
-    // On a thread of the runtime, from which the store's own thread takes its place behind the clicks.
-    let file = folder.store();
-    let store = tokio::task::spawn_blocking(move || Embedded::open(file));
-    let store = Arc::new(store.await?.context("store")?);
-    let journal = open_journal(settings, &folder, lock, store.as_ref()).await?;
-    let mesh = start_mesh(settings, &store, &journal).await?;
+    let Opened {
+        state,
+        known,
+        cursors,
+    } = State::open(settings, &folder).await?;
+    let journal = open_journal(settings, &folder, lock, cursors)?;
+    let mesh = start_mesh(settings, &state, &journal, known).await?;
     let urls = Urls::of(&listeners, &doors)?;
     let parts = Parts {
         mesh,
         journal,
-        store,
+        state,
         secrets,
         agents: Arc::new(agents.await??),
         countries: Arc::new(countries.await??),
@@ -142,10 +142,16 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
         patience,
     )?;
     urls.write(&folder)?;
-    let upkeep = Upkeep::start(mesh, journal, &parts.store, settings.journal.retention);
+    let upkeep = Upkeep::start(
+        mesh,
+        journal,
+        &parts.state,
+        &folder,
+        settings.journal.retention,
+    );
     doors.announce_start(mesh.clone(), journal.clone());
     Ok(Server {
-        ready: ready(settings, &folder, urls),
+        ready: ready(settings, &folder, &parts.state, urls),
         agents: parts.agents,
         countries: parts.countries,
         node: settings.node.id,
@@ -169,22 +175,23 @@ async fn sum_up(metrics: PrometheusHandle) {
 
 async fn start_mesh(
     settings: &Settings,
-    store: &Arc<Embedded>,
+    state: &State,
     journal: &Journal,
+    known: Option<Known>,
 ) -> anyhow::Result<Mesh> {
     let ports = Ports {
         lane: journal.shared_lane(),
         journal: journal.clone(),
         clicks: Arc::new(journal.clone()),
-        ledger: Arc::clone(store) as _,
-        catalog: Arc::clone(store) as _,
+        ledger: state.ledger(),
+        catalog: state.catalog(),
         clock: Clock::system(),
     };
     let options = Options {
         shared_hosts: shared_hosts(settings),
         ..Options::default()
     };
-    let started = Mesh::start(ports, options, None).await;
+    let started = Mesh::start(ports, options, known).await;
     started.map_err(|e| anyhow::anyhow!("actors: {e}"))
 }
 
@@ -192,7 +199,7 @@ async fn start_mesh(
 struct Parts {
     mesh: Mesh,
     journal: Journal,
-    store: Arc<Embedded>,
+    state: State,
     secrets: MasterSecret,
     agents: Arc<UserAgents>,
     countries: Arc<Countries>,
@@ -210,7 +217,7 @@ impl Parts {
             agents: Arc::clone(&self.agents),
             countries: Arc::clone(&self.countries),
             clicks: Arc::new(self.journal.clone()),
-            reports: Arc::clone(&self.store) as Arc<dyn ReportStore>,
+            reports: self.state.reports(),
             runtime: self.runtime.clone(),
             clock: Clock::system(),
         }
@@ -219,8 +226,8 @@ impl Parts {
     fn admin(&self, settings: &Settings) -> AdminContext {
         AdminContext {
             actors: Arc::new(self.mesh.clone()),
-            reports: Arc::clone(&self.store) as _,
-            ledger: Arc::clone(&self.store) as _,
+            reports: self.state.reports(),
+            ledger: self.state.ledger(),
             clicks: Arc::new(self.journal.clone()),
             secrets: self.secrets.clone(),
             operator_key: self.secrets.operator_key(1),
@@ -236,23 +243,19 @@ impl Parts {
     }
 }
 
-async fn open_journal(
+fn open_journal(
     settings: &Settings,
     folder: &DataFolder,
     lock: FolderLock,
-    store: &Embedded,
+    must_reach: Cursors,
 ) -> anyhow::Result<Journal> {
-    let mut must_reach = [0; PARTITIONS as usize];
-    for partition in store.offsets().await.context("store")? {
-        must_reach[usize::from(partition.partition)] = partition.next_offset;
-    }
     let options = weir_journal::Options {
         durability: match settings.journal.durability {
             Durability::Fsync => weir_journal::Durability::Fsync,
             Durability::Os => weir_journal::Durability::Os,
         },
         max_bytes: settings.journal.max_bytes.0,
-        must_reach: Cursors(must_reach),
+        must_reach,
         ..weir_journal::Options::default()
     };
     Ok(Journal::open_locked(folder.path(), &options, lock)?)
@@ -353,7 +356,7 @@ impl Urls {
     }
 }
 
-fn ready(settings: &Settings, folder: &DataFolder, urls: Urls) -> Ready {
+fn ready(settings: &Settings, folder: &DataFolder, state: &State, urls: Urls) -> Ready {
     Ready {
         version: env!("CARGO_PKG_VERSION"),
         pid: std::process::id(),
@@ -362,7 +365,7 @@ fn ready(settings: &Settings, folder: &DataFolder, urls: Urls) -> Ready {
         admin: urls.admin,
         ops: urls.ops,
         backends: Backends {
-            state: "embedded",
+            state: state.word(),
             cache: "memory",
             search: "none",
             journal: "local",

@@ -4,18 +4,18 @@
 //! of their own, segments go that every durable reader has passed. Nothing is given up before the fold has
 //! reached the head of the log, so that a verdict that a crash left unstored is judged again by the same clicks.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use weir_actors::Mesh;
-use weir_embedded::{Embedded, Snapshot};
 use weir_engine::ids::PARTITIONS;
 use weir_engine::ports::{LedgerStore, PartitionState};
 use weir_journal::{Cursors, Journal, Removed};
 
+use crate::data_folder::DataFolder;
 use crate::settings::Retention;
+use crate::state::{State, known};
 
 /// How often the books are checked.
 const CHECK_EVERY: Duration = Duration::from_secs(3600);
@@ -34,16 +34,20 @@ impl Upkeep {
     pub fn start(
         mesh: &Mesh,
         journal: &Journal,
-        store: &Arc<Embedded>,
+        state: &State,
+        folder: &DataFolder,
         retention: Retention,
     ) -> Self {
-        let books = store.path().to_owned();
+        let runtime = tokio::runtime::Handle::current();
+        let (books, running) = (state.clone(), runtime.clone());
         let mut tasks = vec![repeat(mesh.clone(), CHECK_EVERY, move || {
-            check_books(books.clone());
+            running.block_on(check_books(&books));
         })];
+        if let State::Mysql(_) = state {
+            tasks.push(known::keep(state.clone(), mesh.clone(), folder.clone()));
+        }
         if let Some(age) = retention.age() {
-            let (journal, store) = (journal.clone(), Arc::clone(store));
-            let runtime = tokio::runtime::Handle::current();
+            let (journal, store) = (journal.clone(), state.ledger());
             tasks.push(repeat(mesh.clone(), GIVE_UP_EVERY, move || {
                 match runtime.block_on(give_up(&journal, store.as_ref(), age)) {
                     Ok(_) => {}
@@ -76,15 +80,13 @@ fn repeat(mesh: Mesh, every: Duration, work: impl Fn() + Send + Sync + 'static) 
 }
 
 /// Checks the books in a snapshot and says what it found: on the metrics, and each violation in the log.
-fn check_books(path: PathBuf) {
-    let looked = Snapshot::open(&path)
-        .map_err(anyhow::Error::from)
-        .and_then(|books| Ok((books.drift_micros()?, books.violations()?)));
-    match looked {
-        Ok((drift, violations)) => {
-            metrics::gauge!(DRIFT_MICROS).set(drift as f64);
-            metrics::gauge!(VIOLATIONS).set(violations.len() as f64);
-            for found in violations {
+async fn check_books(state: &State) {
+    match state.checked().await {
+        Ok(books) => {
+            let found = books.read;
+            metrics::gauge!(DRIFT_MICROS).set(found.drift_micros as f64);
+            metrics::gauge!(VIOLATIONS).set(found.violations.len() as f64);
+            for found in found.violations {
                 let (invariant, says, what) = (found.invariant, found.says, &found.what);
                 tracing::error!(tenant = %found.tenant, invariant, says, what, "the books do not hold");
             }
@@ -116,6 +118,7 @@ fn passed(partitions: &[PartitionState]) -> Cursors {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use weir_embedded::Embedded;
     use weir_engine::ids::{TenantId, UnixMs, partition_of};
     use weir_engine::ports::{Advance, Append, Commit};
     use weir_engine::record::Record;

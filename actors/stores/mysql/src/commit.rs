@@ -139,15 +139,34 @@ pub async fn states(
     all(connection, "partition_state", query, partition::read).await
 }
 
-/// Gives partitions a new epoch, making them at offset 0 when they are new.
+/// Gives partitions a new epoch, making them at offset 0 when they are new; refuses another installation's database.
 pub async fn claim(
     connection: &mut Conn,
+    installation: [u8; 16],
     partitions: &[u16],
 ) -> Result<Vec<PartitionState>, StoreError> {
     let mut transaction = connection
         .start_transaction(read_committed())
         .await
         .map_err(unavailable)?;
+    transaction
+        .exec_drop(
+            "INSERT INTO installation (one, id) VALUES (1, ?) ON DUPLICATE KEY UPDATE one = one",
+            (installation.as_slice(),),
+        )
+        .await
+        .map_err(unavailable)?;
+    let owner: Option<Vec<u8>> = transaction
+        .query_first("SELECT id FROM installation WHERE one = 1")
+        .await
+        .map_err(unavailable)?;
+    if owner.as_deref() != Some(installation.as_slice()) {
+        return Err(StoreError::Unreadable {
+            table: "installation",
+            what: "the database holds the books of another installation: give each its own"
+                .to_owned(),
+        });
+    }
     for &number in partitions {
         transaction
             .exec_drop(

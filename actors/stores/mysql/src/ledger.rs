@@ -18,6 +18,7 @@ use weir_sql::{Dialect, Fields, Query, questions};
 
 use crate::commit;
 use crate::failure::unavailable;
+use crate::migrate::{self, SchemaError};
 use crate::query::{all, first};
 use crate::store::Mysql;
 
@@ -43,8 +44,21 @@ impl CatalogStore for Mysql {
 impl LedgerStore for Mysql {
     fn claim(&self, partitions: &[u16]) -> PortFuture<'_, Result<Vec<PartitionState>, StoreError>> {
         let partitions = partitions.to_vec();
-        self.task(READ_WITHIN, move |c| {
-            Box::pin(async move { commit::claim(c, &partitions).await })
+        let (connections, installation) =
+            (std::sync::Arc::clone(&self.connections), self.installation);
+        self.spawn(async move {
+            migrate::check(&connections)
+                .await
+                .map_err(|error| match error {
+                    SchemaError::Unavailable(error) => error,
+                    // Somebody has to bring it up, or to start the newer build: until then there is no store.
+                    other => StoreError::Unavailable(Box::new(other)),
+                })?;
+            connections
+                .with(READ_WITHIN, move |c| {
+                    Box::pin(async move { commit::claim(c, installation, &partitions).await })
+                })
+                .await
         })
     }
 
@@ -91,7 +105,12 @@ impl LedgerStore for Mysql {
         limit: u32,
     ) -> PortFuture<'_, Result<Vec<Identity>, StoreError>> {
         let query = questions::identities(Dialect::MySql, tenant, after, limit);
-        self.all(LOOK_UP_WITHIN * 5, "conversions", query, questions::identity)
+        self.all(
+            LOOK_UP_WITHIN * 5,
+            "conversions",
+            query,
+            questions::identity,
+        )
     }
 
     fn conversion(

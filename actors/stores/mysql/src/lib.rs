@@ -23,5 +23,5 @@ mod store;
 pub use self::doctor::{Finding, Level, examine};
 pub use self::migrate::SchemaError;
 pub use self::snapshot::Snapshot;
-pub use self::store::{Mysql, OpenError};
+pub use self::store::{Mysql, OpenError, Place};
 pub use weir_sql::{TableDigest, Violation};

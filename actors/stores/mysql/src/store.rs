@@ -1,5 +1,6 @@
 //! The store: its connections and the runtime that its tasks run on.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,17 +27,35 @@ pub enum OpenError {
 #[derive(Clone)]
 pub struct Mysql {
     pub(crate) connections: Arc<Connections>,
+    pub(crate) installation: [u8; 16],
     runtime: Handle,
 }
 
+/// Which database, and whose books.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// `mysql://user:password@host:3306/database`.
+    pub url: String,
+    /// A file of certificates in PEM, one of which the server's must be signed by: then the connection is encrypted.
+    pub ca: Option<PathBuf>,
+    /// What tells this installation from others, so that two never keep their books in one database.
+    pub installation: [u8; 16],
+}
+
 impl Mysql {
-    /// A store at `url`. Nothing is asked of the server yet: it may be away.
+    /// A store at `place`. Nothing is asked of the server yet: it may be away.
     ///
     /// # Errors
     /// [`OpenError::Url`].
-    pub fn at(url: &str, tls: Option<SslOpts>, runtime: Handle) -> Result<Self, OpenError> {
+    pub fn at(place: &Place, runtime: Handle) -> Result<Self, OpenError> {
+        let tls = place.ca.clone().map(|ca| {
+            SslOpts::default()
+                .with_root_certs(vec![ca.into()])
+                .with_disable_built_in_roots(true)
+        });
         Ok(Self {
-            connections: Arc::new(Connections::new(url, tls)?),
+            connections: Arc::new(Connections::new(&place.url, tls)?),
+            installation: place.installation,
             runtime,
         })
     }

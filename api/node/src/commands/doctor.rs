@@ -1,16 +1,21 @@
 //! `weir doctor`: what is wrong with this machine and this installation, in words.
 
+use std::borrow::Cow;
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use weir_embedded::Snapshot;
+use weir_engine::ports::{LedgerStore, PartitionState};
 use weir_journal::StoredLog;
 
 use super::{OK, Table, failed};
 use crate::cli::Output;
 use crate::data_folder::DataFolder;
+use crate::server;
 use crate::settings::Settings;
+use crate::state;
 use crate::visitors;
+use anyhow::Context;
 
 /// Open files that a busy edge needs.
 const FILES_WANTED: u64 = 16_384;
@@ -18,25 +23,28 @@ const FILES_WANTED: u64 = 16_384;
 const COUNTRIES_MAX_DAYS: u64 = 365;
 
 struct Check {
-    name: &'static str,
+    name: Cow<'static, str>,
     is_good: bool,
     says: String,
 }
 
 /// Looks at everything and prints a line each.
 pub fn doctor(settings: &Settings, output: Output) -> anyhow::Result<ExitCode> {
-    let checks = [
+    let mut checks = vec![
         files(),
         folder(settings),
         disk(settings),
         countries(settings),
-        store(settings),
         log(settings),
     ];
+    match settings.stores.state.as_str() {
+        "" => checks.push(store(settings)),
+        url => checks.extend(mysql(url, settings)),
+    }
     let mut table = Table::new(&["check", "verdict", "says"]);
     for check in &checks {
         let verdict = if check.is_good { "ok" } else { "LOOK" };
-        table.row([check.name, verdict, &check.says]);
+        table.row([&*check.name, verdict, &check.says]);
     }
     print!("{}", table.render(output));
     Ok(if checks.iter().all(|c| c.is_good) {
@@ -46,9 +54,9 @@ pub fn doctor(settings: &Settings, output: Output) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn check(name: &'static str, is_good: bool, says: impl Into<String>) -> Check {
+fn check(name: impl Into<Cow<'static, str>>, is_good: bool, says: impl Into<String>) -> Check {
     Check {
-        name,
+        name: name.into(),
         is_good,
         says: says.into(),
     }
@@ -134,12 +142,41 @@ fn store(settings: &Settings) -> Check {
         .map_err(anyhow::Error::from)
         .and_then(|s| Ok(s.offsets()?))
     {
-        Ok(offsets) => {
-            let facts: u64 = offsets.iter().map(|o| o.next_offset).sum();
-            check("store", true, format!("readable; books of {facts} facts"))
-        }
+        Ok(offsets) => check("store", true, books(&offsets)),
         Err(error) => check("store", false, format!("{error:#}")),
     }
+}
+
+fn books(offsets: &[PartitionState]) -> String {
+    let facts: u64 = offsets.iter().map(|o| o.next_offset).sum();
+    format!("readable; books of {facts} facts")
+}
+
+/// The database: whether it answers, its schema, and how the server is set.
+fn mysql(url: &str, settings: &Settings) -> Vec<Check> {
+    let looked = server::runtime().and_then(|runtime| {
+        runtime.block_on(async {
+            let mysql = state::nobodys_mysql(url, settings)?;
+            let place = mysql.place();
+            let schema = weir_mysql::migrate::check(mysql.connections()).await;
+            let found = weir_mysql::examine(mysql.connections()).await;
+            let found = found.with_context(|| format!("{place} cannot be asked"))?;
+            let schema = match schema {
+                Ok(()) => check("schema", true, "of this build"),
+                Err(error) => check("schema", false, error.to_string()),
+            };
+            let answers = match mysql.offsets().await {
+                Ok(offsets) => check("store", true, format!("{place}: {}", books(&offsets))),
+                Err(_) => check("store", schema.is_good, format!("{place}: no books yet")),
+            };
+            let settings = found.into_iter().map(|finding| {
+                let is_good = finding.level != weir_mysql::Level::Bad;
+                check(finding.what, is_good, finding.text)
+            });
+            Ok([answers, schema].into_iter().chain(settings).collect())
+        })
+    });
+    looked.unwrap_or_else(|error| vec![check("store", false, format!("{error:#}"))])
 }
 
 fn log(settings: &Settings) -> Check {

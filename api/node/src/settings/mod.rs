@@ -69,6 +69,10 @@ pub struct Stores {
     pub cache: String,
     /// An index to search in; empty = none.
     pub search: String,
+    /// Certificates in PEM that the stores' must be signed by; empty = the usual ones, where a URL asks for TLS.
+    pub ca: PathBuf,
+    /// Share of the time that a store is given work when much waits for it, in percent.
+    pub catch_up_percent: u32,
 }
 
 /// See [`Settings::listen`].

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, OptsBuilder};
 use tokio::runtime::Runtime;
-use weir_mysql::Mysql;
+use weir_mysql::{Mysql, Place};
 
 /// The runtime that all stores of a test crate run on.
 pub fn runtime() -> &'static Runtime {
@@ -95,12 +95,22 @@ pub fn fresh_name() -> String {
     )
 }
 
+/// A store at a URL, as an installation's.
+pub fn at(url: &str, installation: [u8; 16]) -> Mysql {
+    let place = Place {
+        url: url.to_owned(),
+        ca: None,
+        installation,
+    };
+    Mysql::at(&place, runtime().handle().clone()).expect("a URL")
+}
+
 /// An empty database without a schema.
 pub fn empty() -> Opened {
     let database = fresh_name();
     let create = format!("CREATE DATABASE {database}");
     runtime().block_on(async { at_server(&create).await });
-    let store = Mysql::at(&url_of(&database), None, runtime().handle().clone()).expect("a URL");
+    let store = at(&url_of(&database), [7; 16]);
     Opened { store, database }
 }
 
