@@ -246,6 +246,7 @@ async fn projection(
         blocks,
         credits: Arc::clone(credits),
         progress: Arc::clone(&args.shared.progress),
+        catch_up: args.shared.options.catch_up,
         faults: args.shared.faults.clone(),
         generation: args.generation.clone(),
     };

@@ -45,6 +45,8 @@ pub struct Options {
     pub patience: Duration,
     /// Hosts that links of all tenants live on: no tenant's domain.
     pub shared_hosts: Vec<String>,
+    /// The share of the time, 0 to 1, that the store is given work while much waits for it.
+    pub catch_up: f64,
 }
 
 impl Default for Options {
@@ -56,6 +58,7 @@ impl Default for Options {
             asks: 1_024,
             patience: Duration::from_secs(10),
             shared_hosts: Vec::new(),
+            catch_up: 1.0,
         }
     }
 }

@@ -189,6 +189,11 @@ async fn start_mesh(
     };
     let options = Options {
         shared_hosts: shared_hosts(settings),
+        catch_up: match state {
+            // Nobody else uses the file.
+            State::Embedded(_) => 1.0,
+            State::Mysql(_) => f64::from(settings.stores.catch_up_percent) / 100.0,
+        },
         ..Options::default()
     };
     let started = Mesh::start(ports, options, known).await;
