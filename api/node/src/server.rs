@@ -232,6 +232,7 @@ impl Parts {
         AdminContext {
             actors: Arc::new(self.mesh.clone()),
             reports: self.state.reports(),
+            source: self.state.word(),
             ledger: self.state.ledger(),
             clicks: Arc::new(self.journal.clone()),
             secrets: self.secrets.clone(),

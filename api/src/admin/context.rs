@@ -16,6 +16,8 @@ pub struct AdminContext {
     pub actors: Arc<dyn Actors>,
     /// Sums, conversions, balances.
     pub reports: Arc<dyn ReportStore>,
+    /// The store that answers come from, by its word in the ready file.
+    pub source: &'static str,
     /// What was judged of a click.
     pub ledger: Arc<dyn LedgerStore>,
     /// Clicks by id.

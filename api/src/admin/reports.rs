@@ -66,6 +66,8 @@ struct Answer {
     totals: Vec<Value>,
     /// How far the answer is complete.
     watermark: Watermark,
+    /// The store that it is from: `embedded` or `mysql`.
+    source: String,
     /// Whether rows come after this page.
     truncated: bool,
     /// What to ask with for the next page.
@@ -124,7 +126,9 @@ impl ReportsApi {
                     )]),
                     ReportError::Store(error) => not_readable(error),
                 })?;
-        dto::shaped(serde_json::to_value(page).map_err(Problem::internal)?).map(Json)
+        let mut page = serde_json::to_value(page).map_err(Problem::internal)?;
+        page["source"] = self.0.source.into();
+        dto::shaped(page).map(Json)
     }
 
     /// Says what may be asked

@@ -176,6 +176,7 @@ impl World {
         let app = admin::app(AdminContext {
             actors: Arc::new(actors(self.mesh.clone())),
             reports: Arc::clone(&self.store) as _,
+            source: "embedded",
             ledger: Arc::clone(&self.store) as _,
             clicks: Arc::new(self.journal.clone()),
             secrets: secrets(),
