@@ -8,6 +8,7 @@
 //! part, has come nowhere; a document is there once, in its newest version, however often it is written; every
 //! question takes the tenant. Nothing here is a record: all of it follows from the log and the store.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{PortFuture, Watermark};
@@ -87,8 +88,8 @@ pub trait SearchIndex: Send + Sync + 'static {
     fn write(
         &self,
         generation: Generation,
-        documents: Vec<Document>,
-    ) -> PortFuture<'_, Result<Vec<Written>, (SearchError, Vec<Document>)>>;
+        documents: Arc<[Document]>,
+    ) -> PortFuture<'_, Result<Vec<Written>, SearchError>>;
 
     /// How far a generation has come; `None` = it has to be built from the first fact.
     fn cursor(
