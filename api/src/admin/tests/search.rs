@@ -276,7 +276,8 @@ async fn a_question_that_is_wrong_is_told_where() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_index_that_does_not_answer_is_a_503_of_its_own_and_tells_no_secret() {
     let world = World::new().await;
-    let cases: [(fn() -> SearchError, u16, &str, &str); 5] = [
+    type Case = (fn() -> SearchError, u16, &'static str, &'static str);
+    let cases: [Case; 5] = [
         (
             || SearchError::Unavailable(Box::new(Secret)),
             503,
