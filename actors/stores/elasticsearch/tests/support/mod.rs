@@ -38,10 +38,12 @@ pub fn at_server(method: Method, path: &str, body: Option<&Value>) -> (u16, Valu
     let transport = TransportBuilder::new(SingleNodeConnectionPool::new(url));
     let transport = transport.disable_proxy().build().expect("a client");
     let raw = Raw::new(transport);
-    runtime().block_on(async {
+    let ask = async {
         let body = body.map(Value::to_string);
         let params: Option<&()> = None;
-        let answer = raw.send(method, path, HeaderMap::new(), params, body, None).await;
+        let answer = raw
+            .send(method, path, HeaderMap::new(), params, body, None)
+            .await;
         let answer = answer.unwrap_or_else(|error| {
             panic!(
                 "no search server at {}: eval \"$(actors/stores/services/services up search)\", or run `make test` ({error})",
@@ -50,8 +52,14 @@ pub fn at_server(method: Method, path: &str, body: Option<&Value>) -> (u16, Valu
         });
         let status = answer.status_code().as_u16();
         let text = answer.text().await.expect("a body");
-        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
-    })
+        (
+            status,
+            serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        )
+    };
+    // On a thread of its own: the caller may be on the runtime already.
+    std::thread::scope(|scope| scope.spawn(|| runtime().block_on(ask)).join())
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// An index whose indices and templates go with it.
@@ -70,20 +78,23 @@ impl Deref for Opened {
 
 impl Drop for Opened {
     fn drop(&mut self) {
-        for name in self.indices() {
-            at_server(Method::Delete, &format!("/{name}"), None);
-        }
-        for kind in ["clicks", "conversions"] {
-            at_server(
-                Method::Delete,
-                &format!("/_index_template/{}-{kind}", self.prefix),
-                None,
-            );
-        }
+        // A server that is not there has failed the test already.
+        let clean = std::panic::AssertUnwindSafe(|| self.clean());
+        drop(std::panic::catch_unwind(clean));
     }
 }
 
 impl Opened {
+    fn clean(&self) {
+        for name in self.indices() {
+            at_server(Method::Delete, &format!("/{name}"), None);
+        }
+        for kind in ["clicks", "conversions"] {
+            let path = format!("/_index_template/{}-{kind}", self.prefix);
+            at_server(Method::Delete, &path, None);
+        }
+    }
+
     /// Names of all indices that it has on the server.
     pub fn indices(&self) -> Vec<String> {
         let path = format!(
