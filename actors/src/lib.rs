@@ -6,6 +6,7 @@
 //!                    ├─▶ routes         what the click path reads, lock-free
 //!                    ├─▶ verdicts       to the postbacks that wait
 //!                    └─▶ projection ─▶ store, one transaction for all that follows
+//! log + store ─▶ search ─▶ index of single clicks and conversions, behind the store
 //! ```
 //! Always true: all state here is a cache of the log and the store; nothing durable lives in a mailbox; the
 //! click path never waits for an actor. Who restarts what: see [`restart`]. Not here: HTTP, products.
@@ -23,6 +24,7 @@ mod reader;
 mod replay;
 pub mod restart;
 mod routes;
+mod search;
 pub mod telemetry;
 mod tenant;
 mod verdicts;
@@ -35,6 +37,10 @@ pub use self::mesh::{AskError, Chance, Mesh, Options, StatusWanted};
 pub use self::ports::{Clock, Journal, Lane, Ports};
 pub use self::replay::{ReplayError, Replayed, replay};
 pub use self::routes::{PublishedKey, PublishedTenant, Route, Routes};
+pub use self::search::{
+    DeadLetter, DeadLetters, RebuildError, Rebuilt, SearchFollower, SearchOptions, SearchPorts,
+    SearchStatus, rebuild,
+};
 pub use self::tenant::{Accepted, SetStatusError};
 pub use self::verdicts::{TooManyWaiting, Verdicts, Waiting};
 pub use self::window::Progress;

@@ -34,3 +34,7 @@ pub const FOLDED_FACTS_TOTAL: &str = "weir_folded_facts_total";
 pub const UNIQUENESS_EVICTIONS_TOTAL: &str = "weir_uniqueness_evictions_total";
 /// Reads that were answered before the store had everything that was in the log.
 pub const READS_BEHIND_TOTAL: &str = "weir_reads_behind_total";
+/// Documents given to the search index, by `outcome`.
+pub const SEARCH_DOCUMENTS_TOTAL: &str = "weir_search_documents_total";
+/// Steps of the search projection that are taken again, by `reason`.
+pub const SEARCH_RETRIES_TOTAL: &str = "weir_search_retries_total";

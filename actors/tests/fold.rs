@@ -4,6 +4,7 @@ mod asleep;
 mod away;
 mod many;
 mod outage;
+mod search;
 mod shed;
 mod world;
 

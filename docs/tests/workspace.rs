@@ -7,10 +7,11 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate of the workspace with the crates of the workspace that it may depend on.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("weir-engine", &[]),
     ("weir-journal", &["weir-engine"]),
     ("weir-embedded", &["weir-engine"]),
+    ("weir-elasticsearch", &["weir-engine"]),
     ("weir-actors", &["weir-engine", "weir-journal"]),
     ("weir-api", &["weir-engine", "weir-actors"]),
     (

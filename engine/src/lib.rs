@@ -18,6 +18,7 @@ pub mod record;
 pub mod report;
 pub mod rollup;
 pub mod routing;
+pub mod search;
 pub mod secrets;
 pub mod targeting;
 pub mod template;

@@ -205,6 +205,14 @@ impl World {
         &self.running.as_ref().unwrap().store
     }
 
+    pub fn journal(&self) -> &Journal {
+        &self.running.as_ref().unwrap().journal
+    }
+
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     pub fn now(&self) -> UnixMs {
         UnixMs(self.now.load(Ordering::Relaxed))
     }

@@ -60,6 +60,9 @@ pub enum Command {
     Journal(JournalCommand),
     /// Rebuild everything derived from the journal, and compare
     Replay(ReplayArgs),
+    /// The index of single clicks and conversions
+    #[command(subcommand)]
+    Search(SearchCommand),
     /// Check the books: balances, accruals, reports against ledger
     Verify,
     /// Copy store, sealed segments and secrets, consistent at one offset, while running
@@ -187,6 +190,19 @@ pub struct ReplayArgs {
     /// Facts a transaction [default: as the server does]
     #[arg(long, value_name = "N")]
     pub batch: Option<u64>,
+}
+
+/// See `weir search --help`.
+#[derive(Debug, Subcommand)]
+pub enum SearchCommand {
+    /// Build the index anew from the journal, while a server runs; readers see it when it is whole
+    Reindex {
+        /// Share of the time that the index is given work, in percent
+        #[arg(long, value_name = "PERCENT", default_value_t = 80, value_parser = clap::value_parser!(u8).range(1..=100))]
+        duty_percent: u8,
+    },
+    /// What the index holds, and how far it has come
+    Status,
 }
 
 /// See `weir config --help`.

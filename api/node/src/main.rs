@@ -9,6 +9,7 @@ mod doors;
 mod facts_json;
 mod logging;
 mod ready;
+mod search;
 mod server;
 mod settings;
 mod signals;
@@ -64,6 +65,7 @@ fn run(cli: Cli, loaded: Loaded) -> anyhow::Result<ExitCode> {
         Command::Migrate(command) => commands::migrate(&command, settings, &folder()?, output),
         Command::Journal(command) => commands::journal(command, settings, &folder()?, output),
         Command::Replay(args) => commands::replay(&args, settings, &folder()?, output),
+        Command::Search(command) => commands::search(&command, settings, &folder()?, output),
         Command::Verify => commands::verify(settings, &folder()?, output),
         Command::Backup { dir } => commands::backup(&dir, settings, &folder()?),
         Command::Config(command) => Ok(commands::config(&command, &loaded, output)),

@@ -235,6 +235,7 @@ impl Parts {
             source: self.state.word(),
             ledger: self.state.ledger(),
             clicks: Arc::new(self.journal.clone()),
+            search: None,
             secrets: self.secrets.clone(),
             operator_key: self.secrets.operator_key(1),
             public_url: self.public_url.clone(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use weir_engine::ids::UnixMs;
-use weir_engine::ports::{ClickLookup, LedgerStore, ReportStore};
+use weir_engine::ports::{ClickLookup, LedgerStore, ReportStore, SearchIndex};
 use weir_engine::secrets::MasterSecret;
 use weir_engine::visitor::{Countries, UserAgents};
 
@@ -22,6 +22,8 @@ pub struct AdminContext {
     pub ledger: Arc<dyn LedgerStore>,
     /// Clicks by id.
     pub clicks: Arc<dyn ClickLookup>,
+    /// Single clicks and conversions, searched; `None` = there is no index.
+    pub search: Option<Arc<dyn SearchIndex>>,
     /// Tokens and click keys are derived from it.
     pub secrets: MasterSecret,
     /// The operator's key.

@@ -33,6 +33,7 @@ mod refined;
 mod reports;
 mod request_id;
 mod resources;
+mod search;
 mod simulate;
 mod stores;
 mod tags;
@@ -59,6 +60,7 @@ use self::resources::{
     AdvertisersApi, AffiliatesApi, ApiKeysApi, CampaignsApi, DomainsApi, OffersApi, TenantsApi,
     TermsApi,
 };
+use self::search::SearchApi;
 use self::simulate::SimulateApi;
 
 type Resources = (
@@ -77,6 +79,7 @@ type Answers = (
     BalancesApi,
     ClicksApi,
     ConversionsApi,
+    SearchApi,
     SimulateApi,
 );
 type Operations = (Resources, Answers);
@@ -105,6 +108,7 @@ fn operations(context: &Arc<AdminContext>) -> Operations {
         BalancesApi(c()),
         ClicksApi(c()),
         ConversionsApi(c()),
+        SearchApi(c()),
         SimulateApi(c()),
     );
     (resources, answers)

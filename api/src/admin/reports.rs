@@ -77,20 +77,20 @@ struct Answer {
 
 /// How far an answer is complete.
 #[derive(Debug, Object)]
-struct Watermark {
+pub(super) struct Watermark {
     /// Time of the newest fact that is in it.
-    at: Time,
+    pub(super) at: Time,
     /// The next fact of each partition that is not in it.
-    offsets: Vec<PartitionOffset>,
+    pub(super) offsets: Vec<PartitionOffset>,
 }
 
 /// A place in a partition of the log.
 #[derive(Debug, Object)]
-struct PartitionOffset {
+pub(super) struct PartitionOffset {
     /// The partition.
-    partition: u16,
+    pub(super) partition: u16,
     /// Number of the next fact.
-    next_offset: u64,
+    pub(super) next_offset: u64,
 }
 
 /// Operations on reports.

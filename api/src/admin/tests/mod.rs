@@ -8,5 +8,6 @@ mod entities;
 mod faults;
 mod idempotency;
 mod schema;
+mod search;
 mod seed;
 mod world;

@@ -22,6 +22,7 @@ use weir_engine::record::Record;
 use weir_engine::secrets::MasterSecret;
 use weir_journal::{Cursors, Journal};
 
+use super::search::Canned;
 use super::seed::Seed;
 use crate::admin::{self, Actors, AdminContext, Allowance, Random};
 use crate::api_key::NewKey;
@@ -45,6 +46,9 @@ pub struct World {
     allowance: Allowance,
     /// In force when the API starts anew.
     pub is_public_url_set: bool,
+    /// Whether the API has an index when it starts anew.
+    pub has_search: bool,
+    pub search: Arc<Canned>,
     pub app: BoxEndpoint<'static, Response>,
 }
 
@@ -164,6 +168,8 @@ impl World {
             store,
             allowance,
             is_public_url_set: true,
+            has_search: true,
+            search: Arc::default(),
         };
         world.replace_actors(|mesh| mesh);
         world
@@ -179,6 +185,7 @@ impl World {
             source: "embedded",
             ledger: Arc::clone(&self.store) as _,
             clicks: Arc::new(self.journal.clone()),
+            search: self.has_search.then(|| Arc::clone(&self.search) as _),
             secrets: secrets(),
             operator_key: OPERATOR.to_owned(),
             public_url: "https://track.example".to_owned(),

@@ -11,6 +11,7 @@ mod evidence;
 mod owner;
 mod questions;
 mod reports;
+mod search;
 
 pub use self::catalog::*;
 pub use self::commits::*;
@@ -18,6 +19,7 @@ pub use self::evidence::*;
 pub use self::owner::{Owner, Sale};
 pub use self::questions::*;
 pub use self::reports::*;
+pub use self::search::*;
 
 use std::future::Future;
 use std::pin::pin;
@@ -85,4 +87,29 @@ macro_rules! store_contract {
             $crate::ports::contract::block_on($crate::ports::contract::$sentence(&*store));
         }
     )*};
+}
+
+/// A test for each sentence of the contract of an index. `$open` makes one without any document, or something that
+/// dereferences to one.
+#[macro_export]
+macro_rules! search_contract {
+    ($open:expr) => {
+        $crate::store_contract! { $open;
+            a_new_index_has_come_nowhere_and_finds_nothing
+            what_was_written_is_read_back_when_the_cursor_is_kept
+            a_document_is_there_once_in_its_newest_version
+            a_document_that_cannot_be_indexed_does_not_block_the_others
+            texts_of_any_length_are_taken
+            clicks_are_found_by_what_they_hold
+            conversions_are_found_by_their_click_too
+            pages_give_each_document_once
+            a_tenant_finds_nothing_of_another
+            a_drilldown_counts_by_any_fields
+            sums_are_exact_and_by_currency
+            periods_are_cut_in_the_zone
+            a_drilldown_is_paged_to_its_end
+            a_generation_is_seen_when_it_is_published
+            old_months_are_forgotten_and_the_cursor_stays
+        }
+    };
 }
