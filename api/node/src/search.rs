@@ -14,11 +14,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::json;
 use tokio::runtime::Handle;
-use weir_actors::{DeadLetter, DeadLetters};
+use weir_actors::{
+    Clock, DeadLetter, DeadLetters, Journal, SearchFollower, SearchOptions, SearchPorts,
+};
 use weir_elasticsearch::{Elasticsearch, OpenError, Options};
 
 use crate::data_folder::DataFolder;
 use crate::settings::Settings;
+use crate::state::State;
 
 /// Bytes after which the file of dead letters is put aside; the one before goes.
 const DEAD_LETTERS_MOST: u64 = 64 << 20;
@@ -33,10 +36,33 @@ pub fn index(settings: &Settings, runtime: Handle) -> Result<Option<Elasticsearc
         return Ok(None);
     }
     let options = Options {
+        prefix: settings.search.prefix.clone(),
         ca: (!stores.ca.as_os_str().is_empty()).then(|| stores.ca.clone()),
         ..Options::at(&stores.search)
     };
     Elasticsearch::at(options, runtime).map(Some)
+}
+
+/// The projection that follows the log into `index`, at work.
+pub fn follow(
+    index: Arc<Elasticsearch>,
+    settings: &Settings,
+    state: &State,
+    journal: &Journal,
+    folder: &DataFolder,
+) -> SearchFollower {
+    let ports = SearchPorts {
+        ledger: state.ledger(),
+        clicks: Arc::new(journal.clone()),
+        index,
+        dead_letters: dead_letters(folder),
+    };
+    let options = SearchOptions {
+        duty_percent: u8::try_from(settings.stores.catch_up_percent).unwrap_or(100),
+        retention: settings.search.retention.age(),
+        ..SearchOptions::default()
+    };
+    SearchFollower::start(journal.clone(), ports, Clock::system(), options)
 }
 
 /// Dead letters into a file of the data folder, one JSON object a line. A disk that does not take them costs a line in

@@ -10,9 +10,10 @@ use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
-use weir_actors::{Clock, Known, Mesh, Options, Ports};
+use weir_actors::{Clock, Known, Mesh, Options, Ports, SearchFollower};
 use weir_api::admin::AdminContext;
 use weir_api::edge::{self, Edge, EdgeHandle, EdgeOptions, OnUnavailable};
+use weir_elasticsearch::Elasticsearch;
 use weir_engine::click_id::EPOCH_MS;
 use weir_engine::ids::UnixMs;
 use weir_engine::secrets::MasterSecret;
@@ -25,8 +26,8 @@ use crate::ready::{Backends, Ready};
 use crate::settings::{self, Durability, OnJournalUnavailable, Settings};
 use crate::signals::StopSignals;
 use crate::state::{Opened, State};
-use crate::upkeep::Upkeep;
-use crate::{doors, logging, visitors};
+use crate::upkeep::{Stores, Upkeep};
+use crate::{doors, logging, search, visitors};
 
 /// Threads of actors, stores and the admin API.
 const WORKERS: usize = 2;
@@ -48,6 +49,7 @@ pub struct Server {
     edge: EdgeHandle,
     doors: Running,
     upkeep: Upkeep,
+    follower: Option<SearchFollower>,
 }
 
 /// Serves until told to stop.
@@ -121,11 +123,14 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
     } = State::open(settings, &folder).await?;
     let journal = open_journal(settings, &folder, lock, cursors)?;
     let mesh = start_mesh(settings, &state, &journal, known).await?;
+    let index = search::index(settings, Handle::current()).context("[stores] search")?;
+    let index = index.map(Arc::new);
     let urls = Urls::of(&listeners, &doors)?;
     let parts = Parts {
         mesh,
         journal,
         state,
+        index,
         secrets,
         agents: Arc::new(agents.await??),
         countries: Arc::new(countries.await??),
@@ -142,16 +147,22 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
         patience,
     )?;
     urls.write(&folder)?;
+    let follower = parts
+        .index
+        .clone()
+        .map(|index| search::follow(index, settings, &parts.state, journal, &folder));
     let upkeep = Upkeep::start(
         mesh,
         journal,
-        &parts.state,
+        &parts.stores(),
         &folder,
         settings.journal.retention,
     );
-    doors.announce_start(mesh.clone(), journal.clone());
+    let search = follower.as_ref().map(SearchFollower::status);
+    doors.announce_start(mesh.clone(), journal.clone(), search);
     Ok(Server {
         ready: ready(settings, &folder, &parts.state, urls),
+        follower,
         agents: parts.agents,
         countries: parts.countries,
         node: settings.node.id,
@@ -205,6 +216,7 @@ struct Parts {
     mesh: Mesh,
     journal: Journal,
     state: State,
+    index: Option<Arc<Elasticsearch>>,
     secrets: MasterSecret,
     agents: Arc<UserAgents>,
     countries: Arc<Countries>,
@@ -213,6 +225,14 @@ struct Parts {
 }
 
 impl Parts {
+    /// What must have a fact before its segment may go.
+    fn stores(&self) -> Stores {
+        Stores {
+            state: self.state.clone(),
+            index: self.index.clone().map(|index| index as _),
+        }
+    }
+
     fn edge(&self, settings: &Settings) -> Edge {
         let options = edge_options(settings, &self.journal, self.public_url.clone());
         Edge {
@@ -235,7 +255,7 @@ impl Parts {
             source: self.state.word(),
             ledger: self.state.ledger(),
             clicks: Arc::new(self.journal.clone()),
-            search: None,
+            search: self.index.clone().map(|index| index as _),
             secrets: self.secrets.clone(),
             operator_key: self.secrets.operator_key(1),
             public_url: self.public_url.clone(),
@@ -374,7 +394,10 @@ fn ready(settings: &Settings, folder: &DataFolder, state: &State, urls: Urls) ->
         backends: Backends {
             state: state.word(),
             cache: "memory",
-            search: "none",
+            search: match settings.stores.search.as_str() {
+                "" => "none",
+                _ => "elasticsearch",
+            },
             journal: "local",
             durability: match settings.journal.durability {
                 settings::Durability::Fsync => "fsync",
@@ -405,6 +428,9 @@ pub fn stop(runtime: tokio::runtime::Runtime, server: Server, settings: &Setting
     server.doors.stop();
     server.edge.stop();
     runtime.block_on(server.doors.ended());
+    if let Some(follower) = server.follower {
+        runtime.block_on(follower.stop());
+    }
     if !runtime.block_on(server.mesh.drain(left())) {
         tracing::warn!("not everything was stored in time; the next start reads the rest");
     }

@@ -66,6 +66,20 @@ impl Settings {
             "journal.retention",
             "must be \"off\" or at least a day".to_owned(),
         )?;
+        ensure(
+            self.search.retention != Retention::Days(0),
+            "search.retention",
+            "must be \"off\" or at least a day".to_owned(),
+        )?;
+        let prefix = &self.search.prefix;
+        let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        ensure(
+            prefix.starts_with(|c: char| c.is_ascii_lowercase())
+                && prefix.len() <= 64
+                && prefix.chars().all(is_name),
+            "search.prefix",
+            "must be a to z, 0 to 9 and _, beginning with a letter, at most 64".to_owned(),
+        )?;
         let (least, most) = (UNIQUENESS_CAPACITY.start(), UNIQUENESS_CAPACITY.end());
         ensure(
             UNIQUENESS_CAPACITY.contains(&self.uniqueness.capacity),
