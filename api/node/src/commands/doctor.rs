@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use tokio::runtime::Handle;
 use weir_embedded::Snapshot;
-use weir_engine::ports::{LedgerStore, PartitionState};
+use weir_engine::ports::{LedgerStore, PartitionState, SearchIndex};
 use weir_journal::StoredLog;
 
 use super::{OK, Table, failed};
@@ -35,12 +36,13 @@ pub fn doctor(settings: &Settings, output: Output) -> anyhow::Result<ExitCode> {
         folder(settings),
         disk(settings),
         countries(settings),
-        log(settings),
     ];
     match settings.stores.state.as_str() {
         "" => checks.push(store(settings)),
         url => checks.extend(mysql(url, settings)),
     }
+    checks.extend(search(settings));
+    checks.push(log(settings));
     let mut table = Table::new(&["check", "verdict", "says"]);
     for check in &checks {
         let verdict = if check.is_good { "ok" } else { "LOOK" };
@@ -177,6 +179,32 @@ fn mysql(url: &str, settings: &Settings) -> Vec<Check> {
         })
     });
     looked.unwrap_or_else(|error| vec![check("store", false, format!("{error:#}"))])
+}
+
+/// The search index, if there is one.
+fn search(settings: &Settings) -> Option<Check> {
+    if settings.stores.search.is_empty() {
+        return None;
+    }
+    let looked = server::runtime().and_then(|runtime| {
+        runtime.block_on(async {
+            let index = crate::search::index(settings, Handle::current())?;
+            let index = index.context("no index is configured")?;
+            let stats = index.stats().await;
+            let stats = stats.with_context(|| format!("{} cannot be asked", index.place()))?;
+            Ok(format!(
+                "{}, {}: {} clicks, {} conversions",
+                index.place(),
+                stats.product,
+                stats.clicks,
+                stats.conversions
+            ))
+        })
+    });
+    Some(match looked {
+        Ok(says) => check("search", true, says),
+        Err(error) => check("search", false, format!("{error:#}")),
+    })
 }
 
 fn log(settings: &Settings) -> Check {
