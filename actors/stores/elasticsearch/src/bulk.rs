@@ -137,21 +137,41 @@ fn lines_of(index: &str, document: &Document) -> Result<Vec<u8>, serde_json::Err
     let action = json!({"index": {
         "_index": index, "_id": document.id(), "version": document.version(), "version_type": "external",
     }});
-    let mut body = match document {
-        Document::Click(click) => serde_json::to_value(click)?,
-        Document::Conversion(conversion) => serde_json::to_value(conversion)?,
-    };
-    for amount in AmountField::ALL {
-        if let Some(micros) = body[format!("{amount}_micros")].as_i64() {
-            body[format!("{amount}_units")] = micros.div_euclid(UNIT).into();
-            body[format!("{amount}_rest")] = micros.rem_euclid(UNIT).into();
-        }
+    let mut lines = Vec::with_capacity(2_048);
+    serde_json::to_writer(&mut lines, &action)?;
+    lines.push(b'\n');
+    match document {
+        Document::Click(click) => serde_json::to_writer(&mut lines, click)?,
+        Document::Conversion(conversion) => serde_json::to_writer(&mut lines, conversion)?,
     }
-    let mut lines = Vec::with_capacity(1_024);
-    writeln!(lines, "{action}").map_err(serde_json::Error::io)?;
-    serde_json::to_writer(&mut lines, &body)?;
+    for (amount, micros) in amounts(document) {
+        // Into the object, before its end.
+        lines.pop();
+        let (units, rest) = (micros.div_euclid(UNIT), micros.rem_euclid(UNIT));
+        let parts = write!(
+            lines,
+            r#","{amount}_units":{units},"{amount}_rest":{rest}}}"#
+        );
+        parts.map_err(serde_json::Error::io)?;
+    }
     lines.push(b'\n');
     Ok(lines)
+}
+
+/// The amounts of a document.
+fn amounts(document: &Document) -> Vec<(AmountField, i64)> {
+    let all = match document {
+        Document::Click(click) => vec![(AmountField::Cost, click.cost_micros)],
+        Document::Conversion(conversion) => vec![
+            (AmountField::Payout, Some(conversion.payout_micros)),
+            (AmountField::Revenue, Some(conversion.revenue_micros)),
+            (AmountField::Sale, conversion.sale_amount_micros),
+        ],
+    };
+    let given = all.into_iter();
+    given
+        .filter_map(|(amount, micros)| Some((amount, micros?)))
+        .collect()
 }
 
 /// What became of a document, by its item in the answer.
