@@ -221,7 +221,7 @@ impl AsyncQuery<Vec<Migration>> for Migrating<'_> {
                     &time::format_description::well_known::Rfc3339,
                 );
                 Some(Migration::applied(
-                    version.into(),
+                    version,
                     name,
                     on.ok()?,
                     checksum.parse().ok()?,
