@@ -38,3 +38,7 @@ pub const READS_BEHIND_TOTAL: &str = "weir_reads_behind_total";
 pub const SEARCH_DOCUMENTS_TOTAL: &str = "weir_search_documents_total";
 /// Steps of the search projection that are taken again, by `reason`.
 pub const SEARCH_RETRIES_TOTAL: &str = "weir_search_retries_total";
+/// Campaigns whose live counters are not written, or not known, yet.
+pub const LIVE_BEHIND: &str = "weir_live_behind_campaigns";
+/// Rounds of live counters that failed, by what failed: `of` = `report` or `cache`.
+pub const LIVE_FAILURES_TOTAL: &str = "weir_live_failures_total";

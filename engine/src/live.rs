@@ -7,9 +7,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::ids::{Position, TenantId, UnixMs};
+use serde_json::json;
+
+use crate::ids::{CampaignId, Position, TenantId, UnixMs, partition_of};
 use crate::money::Currency;
-use crate::report::{Metric, MetricValue};
+use crate::report::{DimensionValue, Metric, MetricValue, ROWS_MAX, ReportPage, ReportQuery};
 use crate::rollup::{BUCKET_MS, Basis, RollupDelta, RollupKey};
 
 /// Days that live counters are kept: today and yesterday.
@@ -215,12 +217,60 @@ pub struct LiveCounters {
     pub sums: LiveByCurrency,
 }
 
+/// The question to a store of which the answer is the counters of a day: of a campaign, or of all.
+///
+/// # Panics
+/// Never: the question is a good one.
+#[must_use]
+pub fn question(tenant: TenantId, day: UtcDay, campaign: Option<u32>) -> ReportQuery {
+    let campaigns: Vec<CampaignId> = campaign
+        .map(|number| CampaignId::new(tenant, number))
+        .into_iter()
+        .collect();
+    let filter = json!({"field": "campaign", "op": "in", "value": campaigns});
+    let filters: Vec<_> = campaign.map(|_| filter).into_iter().collect();
+    let question = json!({"from": day.begin().to_string(), "to": day.end().to_string(),
+        "group_by": ["campaign"], "metrics": LiveSums::METRICS.map(Metric::as_str),
+        "filters": filters, "limit": ROWS_MAX});
+    ReportQuery::read(tenant, "UTC", &question).expect("a question of our own")
+}
+
+/// The counters that the answer to a [`question`] says, in order of campaigns; `None` when it does not say all.
+#[must_use]
+pub fn answered(tenant: TenantId, day: UtcDay, page: &ReportPage) -> Option<Vec<LiveCounters>> {
+    let partition = partition_of(tenant);
+    let mut offsets = page.watermark.offsets.iter();
+    let seq = offsets
+        .find(|(p, _)| *p == partition)
+        .map_or(0, |(_, o)| *o);
+    let mut sums: BTreeMap<u32, LiveByCurrency> = BTreeMap::new();
+    for row in &page.rows {
+        // A row of no campaign is of none's counters.
+        if let Some(DimensionValue::Text(id)) = row.dimensions.first() {
+            let campaign = id.parse::<CampaignId>().ok()?.number();
+            let of_row = LiveSums::of_metrics(&row.metrics)?;
+            let of_campaign = sums.entry(campaign).or_default();
+            of_campaign.insert(row.currency, of_row);
+        }
+    }
+    let counters = sums.into_iter().map(|(campaign, sums)| LiveCounters {
+        key: LiveKey {
+            tenant,
+            day,
+            campaign,
+        },
+        stands_at: Position { partition, seq },
+        newest_at: page.watermark.at,
+        sums,
+    });
+    (!page.is_truncated).then(|| counters.collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Fold, ReportQuery};
+    use crate::report::Fold;
     use proptest::prelude::*;
-    use serde_json::json;
 
     const TENANT: TenantId = TenantId(7);
     const DAY: UtcDay = UtcDay(20_513);
@@ -254,25 +304,28 @@ mod tests {
         #[test]
         fn counters_are_what_a_report_of_the_day_says(rows in prop::collection::vec(any_row(), 0..40)) {
             let mut live: BTreeMap<u32, LiveByCurrency> = BTreeMap::new();
-            let question = json!({"from": DAY.begin().to_string(), "to": DAY.end().to_string(),
-                "group_by": ["campaign"], "metrics": LiveSums::METRICS.map(Metric::as_str)});
-            let query = ReportQuery::read(TENANT, "UTC", &question).expect("a good question");
-            let mut report = Fold::new(TENANT, query, BTreeMap::new());
+            let mut report = Fold::new(TENANT, question(TENANT, DAY, None), BTreeMap::new());
+            let mut of_second = Fold::new(TENANT, question(TENANT, DAY, Some(2)), BTreeMap::new());
             for (row, delta) in &rows {
                 report.add(row, delta).expect("few rows");
+                of_second.add(row, delta).expect("few rows");
                 if let Some(key) = LiveKey::of(TENANT, row).filter(|key| key.day == DAY) {
                     let of_campaign = live.entry(key.campaign).or_default();
                     of_campaign.entry(row.currency).or_default().add_row(row, delta);
                 }
             }
-            let page = report.finish(crate::ports::Watermark::default());
-            let reported: Vec<_> = page.rows.iter()
-                .map(|row| (row.currency, LiveSums::of_metrics(&row.metrics).expect("all metrics")))
-                .collect();
-            let counted: Vec<_> = live.into_values().flatten()
-                .filter(|(_, sums)| *sums != LiveSums::default())
-                .collect();
-            prop_assert_eq!(reported, counted);
+            for of_campaign in live.values_mut() {
+                of_campaign.retain(|_, sums| *sums != LiveSums::default());
+            }
+            live.retain(|_, of_campaign| !of_campaign.is_empty());
+            let said = |report: Fold| -> BTreeMap<u32, LiveByCurrency> {
+                let page = report.finish(crate::ports::Watermark::default());
+                let counters = answered(TENANT, DAY, &page).expect("few rows");
+                counters.into_iter().map(|c| (c.key.campaign, c.sums)).collect()
+            };
+            prop_assert_eq!(said(report), live.clone());
+            live.retain(|campaign, _| *campaign == 2);
+            prop_assert_eq!(said(of_second), live);
         }
     }
 
