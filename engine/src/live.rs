@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::ids::{CampaignId, Position, TenantId, UnixMs, partition_of};
 use crate::money::Currency;
+use crate::ports::Watermark;
 use crate::report::{DimensionValue, Metric, MetricValue, ROWS_MAX, ReportPage, ReportQuery};
 use crate::rollup::{BUCKET_MS, Basis, RollupDelta, RollupKey};
 
@@ -217,6 +218,23 @@ pub struct LiveCounters {
     pub sums: LiveByCurrency,
 }
 
+impl LiveCounters {
+    /// Counters of a campaign that has counted nothing, as of `watermark`.
+    #[must_use]
+    pub fn none(key: LiveKey, watermark: &Watermark) -> Self {
+        let partition = partition_of(key.tenant);
+        let mut offsets = watermark.offsets.iter();
+        let offset = offsets.find(|(of, _)| *of == partition);
+        let seq = offset.map_or(0, |(_, next)| *next);
+        Self {
+            key,
+            stands_at: Position { partition, seq },
+            newest_at: watermark.at,
+            sums: LiveByCurrency::new(),
+        }
+    }
+}
+
 /// The question to a store of which the answer is the counters of a day: of a campaign, or of all.
 ///
 /// # Panics
@@ -238,11 +256,6 @@ pub fn question(tenant: TenantId, day: UtcDay, campaign: Option<u32>) -> ReportQ
 /// The counters that the answer to a [`question`] says, in order of campaigns; `None` when it does not say all.
 #[must_use]
 pub fn answered(tenant: TenantId, day: UtcDay, page: &ReportPage) -> Option<Vec<LiveCounters>> {
-    let partition = partition_of(tenant);
-    let mut offsets = page.watermark.offsets.iter();
-    let seq = offsets
-        .find(|(p, _)| *p == partition)
-        .map_or(0, |(_, o)| *o);
     let mut sums: BTreeMap<u32, LiveByCurrency> = BTreeMap::new();
     for row in &page.rows {
         // A row of no campaign is of none's counters.
@@ -253,15 +266,14 @@ pub fn answered(tenant: TenantId, day: UtcDay, page: &ReportPage) -> Option<Vec<
             of_campaign.insert(row.currency, of_row);
         }
     }
-    let counters = sums.into_iter().map(|(campaign, sums)| LiveCounters {
-        key: LiveKey {
+    let counters = sums.into_iter().map(|(campaign, sums)| {
+        let key = LiveKey {
             tenant,
             day,
             campaign,
-        },
-        stands_at: Position { partition, seq },
-        newest_at: page.watermark.at,
-        sums,
+        };
+        let none = LiveCounters::none(key, &page.watermark);
+        LiveCounters { sums, ..none }
     });
     (!page.is_truncated).then(|| counters.collect())
 }
@@ -319,7 +331,7 @@ mod tests {
             }
             live.retain(|_, of_campaign| !of_campaign.is_empty());
             let said = |report: Fold| -> BTreeMap<u32, LiveByCurrency> {
-                let page = report.finish(crate::ports::Watermark::default());
+                let page = report.finish(Watermark::default());
                 let counters = answered(TENANT, DAY, &page).expect("few rows");
                 counters.into_iter().map(|c| (c.key.campaign, c.sums)).collect()
             };

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use weir_actors::{Clock, Known, Mesh, Options, Ports};
 use weir_api::admin::AdminContext;
-use weir_api::edge::{self, Edge, EdgeHandle, EdgeOptions, OnUnavailable};
+use weir_api::edge::{self, Anonymous, Edge, EdgeHandle, EdgeOptions, OnUnavailable};
 use weir_engine::click_id::EPOCH_MS;
 use weir_engine::ids::UnixMs;
 use weir_engine::secrets::MasterSecret;
@@ -222,6 +222,7 @@ impl Parts {
             agents: Arc::clone(&self.agents),
             countries: Arc::clone(&self.countries),
             clicks: Arc::new(self.journal.clone()),
+            anonymous: Anonymous::new(Some(Anonymous::USUAL)),
             reports: self.state.reports(),
             runtime: self.runtime.clone(),
             clock: Clock::system(),
@@ -244,6 +245,8 @@ impl Parts {
             countries: Some(Arc::clone(&self.countries)),
             uniqueness_capacity: settings.uniqueness.capacity,
             allowance: doors::ALLOWANCE,
+            limits: None,
+            counters: None,
             now: doors::now(),
             random: doors::random(),
         }
