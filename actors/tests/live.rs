@@ -1,6 +1,9 @@
-//! Live counters follow the books, on a real journal, a real store and a real cache.
+//! What nodes share, on a real journal, a real store and a real cache: live counters follow the books, and a cache of
+//! clicks changes no verdict.
 
 // Each test crate uses its part of the world.
+#[allow(dead_code)]
+mod away;
 #[allow(dead_code)]
 mod world;
 
@@ -12,8 +15,9 @@ use weir_actors::live::{LiveArgs, LiveProjection, LiveTap};
 use weir_actors::{Options, StatusWanted};
 use weir_engine::fact::ConversionStatus;
 use weir_engine::ids::{ConversionId, TenantId};
+use weir_engine::judge::Outcome;
 use weir_engine::live::{LiveCounters, LiveSums, UtcDay, answered, question};
-use weir_engine::ports::{LocalCounters, ReportStore, SharedCounters};
+use weir_engine::ports::{ClickLookup, LocalCounters, ReportStore, SharedCounters};
 use weir_engine::secrets::MasterSecret;
 use weir_redis::{Redis, Within};
 use world::{CAMPAIGN, World};
@@ -189,6 +193,7 @@ fn redis(prefix: &str) -> (redis::Connection, Redis) {
     let options = weir_redis::Options {
         prefix: prefix.to_owned(),
         within: Within {
+            clicks: Duration::from_secs(1),
             counters: Duration::from_secs(5),
             ..Within::default()
         },
@@ -230,5 +235,52 @@ async fn a_wiped_cache_is_full_again_within_seconds_though_nothing_happens() {
     assert_eq!(follow(&world, counters.as_ref(), day).await, 18);
     assert!(begun.elapsed() < Duration::from_secs(10));
     world.stop().await;
+    wipe(&mut connection, &prefix);
+}
+
+/// Puts garbage in the place of all values of a prefix; gives how many there were.
+fn poison(connection: &mut redis::Connection, prefix: &str) -> usize {
+    let pattern = format!("{prefix}:*:click:*");
+    let keys = redis::cmd("KEYS").arg(pattern).query(connection);
+    let keys: Vec<String> = keys.expect("listed");
+    for key in &keys {
+        let mut set = redis::cmd("SET");
+        set.arg(key).arg("garbage").exec(connection).expect("set");
+    }
+    keys.len()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cache_of_clicks_that_lies_and_forgets_changes_no_verdict() {
+    let prefix = format!("verdicts-{:x}", std::process::id());
+    let (mut connection, server) = redis(&prefix);
+    let cache = move |log| Arc::new(server.clicks(log)) as Arc<dyn ClickLookup>;
+    let mut world = World::with_cache(Options::default(), Some(Box::new(cache))).await;
+    world.tenant(TENANTS[0], json!([])).await;
+    let mut poisoned = 0;
+    for round in 0..12 {
+        let (click, _) = world.click(TENANTS[0], CAMPAIGN, round).await;
+        // Found in the log, then in the cache, then behind a lie, then behind nothing.
+        for (step, txid) in ["a", "a", "b", "c"].iter().enumerate() {
+            let txid = format!("{txid}{round}");
+            let (received, _) = world.convert(TENANTS[0], click, &txid).await;
+            world.mesh().settled(TENANTS[0]).await;
+            let verdict = world.store().verdict(TENANTS[0], received).await;
+            let outcome = verdict.expect("read").expect("judged").verdict.outcome;
+            let expect = match step {
+                1 => Outcome::Duplicate,
+                _ => Outcome::Applied,
+            };
+            assert_eq!(outcome, expect, "round {round}, step {step}");
+            match step {
+                1 => poisoned += poison(&mut connection, &prefix),
+                2 => drop(wipe(&mut connection, &prefix)),
+                _ => {}
+            }
+        }
+    }
+    assert!(poisoned >= 6, "{poisoned} values were there to be poisoned");
+    world.stop().await;
+    assert_eq!(world.digests(), world.replayed(7).await);
     wipe(&mut connection, &prefix);
 }
