@@ -248,6 +248,7 @@ async fn projection(
         progress: Arc::clone(&args.shared.progress),
         catch_up: args.shared.options.catch_up,
         faults: args.shared.faults.clone(),
+        live: args.shared.options.live.clone(),
         generation: args.generation.clone(),
     };
     Ok(Actor::spawn_linked(None, ProjectionActor, args, supervisor)

@@ -7,6 +7,7 @@
 //!                    ├─▶ verdicts       to the postbacks that wait
 //!                    └─▶ projection ─▶ store, one transaction for all that follows
 //! log + store ─▶ search ─▶ index of single clicks and conversions, behind the store
+//!                                        └─▶ live   counters that nodes share
 //! ```
 //! Always true: all state here is a cache of the log and the store; nothing durable lives in a mailbox; the
 //! click path never waits for an actor. Who restarts what: see [`restart`]. Not here: HTTP, products.
@@ -17,6 +18,7 @@ mod fold;
 mod generation;
 mod hosts;
 mod known;
+pub mod live;
 mod mesh;
 mod ports;
 mod projection;

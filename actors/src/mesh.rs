@@ -19,6 +19,7 @@ use crate::faults::Faults;
 use crate::fold::{Directory, FoldActor, FoldArgs, FoldMsg};
 use crate::generation::Generation;
 use crate::known::Known;
+use crate::live::LiveTap;
 use crate::ports::Ports;
 use crate::restart::RestartPolicy;
 use crate::routes::Routes;
@@ -47,6 +48,8 @@ pub struct Options {
     pub shared_hosts: Vec<String>,
     /// The share of the time, 0 to 1, that the store is given work while much waits for it.
     pub catch_up: f64,
+    /// Hears what is committed, for live counters.
+    pub live: LiveTap,
 }
 
 impl Default for Options {
@@ -59,6 +62,7 @@ impl Default for Options {
             patience: Duration::from_secs(10),
             shared_hosts: Vec::new(),
             catch_up: 1.0,
+            live: LiveTap::default(),
         }
     }
 }

@@ -6,8 +6,8 @@ pub const JOURNAL_LAG_FACTS: &str = "weir_journal_lag_facts";
 pub const CONVERSIONS_TOTAL: &str = "weir_conversions_total";
 /// What was refused for want of room, by `reason`.
 pub const SHED_TOTAL: &str = "weir_shed_total";
-/// Every `reason` to refuse for want of room: questions to actors, connections and rate of the admin and ops
-/// listeners, then why a fact is not in the log.
+/// Every `reason` to refuse for want of room: questions to actors, connections of the admin and ops listeners,
+/// rate of the admin listener and of addresses that prove nothing, then why a fact is not in the log.
 pub const SHED_REASONS: [&str; 7] = [
     "asks",
     "connections",
@@ -38,3 +38,7 @@ pub const READS_BEHIND_TOTAL: &str = "weir_reads_behind_total";
 pub const SEARCH_DOCUMENTS_TOTAL: &str = "weir_search_documents_total";
 /// Steps of the search projection that are taken again, by `reason`.
 pub const SEARCH_RETRIES_TOTAL: &str = "weir_search_retries_total";
+/// Campaigns whose live counters are not written, or not known, yet.
+pub const LIVE_BEHIND: &str = "weir_live_behind_campaigns";
+/// Rounds of live counters that failed, by what failed: `of` = `report` or `cache`.
+pub const LIVE_FAILURES_TOTAL: &str = "weir_live_failures_total";

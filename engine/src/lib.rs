@@ -11,6 +11,8 @@ pub mod fact;
 pub mod ids;
 pub mod judge;
 pub mod ledger;
+pub mod limits;
+pub mod live;
 pub mod money;
 pub mod policy;
 pub mod ports;

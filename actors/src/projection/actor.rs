@@ -12,6 +12,7 @@ use super::assembly::{Assembly, Ready};
 use super::pace::{Due, Hurry, Pace};
 use crate::faults::Faults;
 use crate::generation::Generation;
+use crate::live::LiveTap;
 use crate::telemetry;
 use crate::window::{Effects, Progress, Step, WindowHead};
 
@@ -30,6 +31,7 @@ pub(crate) struct ProjectionArgs {
     /// The share of the time that the store works on a backlog at most.
     pub(crate) catch_up: f64,
     pub(crate) faults: Faults,
+    pub(crate) live: LiveTap,
     pub(crate) generation: Generation,
 }
 
@@ -155,9 +157,14 @@ impl ProjectionState {
         self.is_committing = true;
         let (store, myself) = (Arc::clone(&self.args.store), myself.clone());
         let generation = self.args.generation.clone();
+        let live = self.args.live.clone();
         tokio::spawn(async move {
+            let committed = live.hear(&commit);
             let started = Instant::now();
             let result = store.commit(commit).await;
+            if result.is_ok() {
+                live.tell(committed);
+            }
             let result = result.map_err(|(error, commit)| (error, Box::new(commit)));
             // A projection that is gone starts again at the stored offset, whatever that is by now.
             drop(myself.send_message(ProjectionMsg::Done(ready, started.elapsed(), result)));

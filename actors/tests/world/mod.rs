@@ -14,7 +14,7 @@ use weir_engine::fact::{
     AuthKind, ClickCore, ClickDetail, ClickOutcome, ClickReason, ConversionReceived, Kind, Sent,
 };
 use weir_engine::ids::{AdvertiserId, ArmId, OfferId, Position, TenantId, UnixMs};
-use weir_engine::ports::{Append, LedgerStore};
+use weir_engine::ports::{Append, ClickLookup, LedgerStore};
 use weir_engine::record::Record;
 use weir_journal::{Cursors, Journal, StoredLog};
 
@@ -31,8 +31,12 @@ pub struct World {
     folder: tempfile::TempDir,
     now: Arc<AtomicU64>,
     minted: u64,
+    /// What stands before the log's own look-up of clicks.
+    cache: Option<Cache>,
     running: Option<Running>,
 }
+
+type Cache = Box<dyn Fn(Arc<dyn ClickLookup>) -> Arc<dyn ClickLookup> + Send + Sync>;
 
 struct Running {
     mesh: Mesh,
@@ -44,7 +48,13 @@ struct Running {
 impl World {
     /// A world with nothing in it, started.
     pub async fn new(options: Options) -> Self {
+        Self::with_cache(options, None).await
+    }
+
+    /// The same with a cache of clicks.
+    pub async fn with_cache(options: Options, cache: Option<Cache>) -> Self {
         let mut world = Self {
+            cache,
             folder: tempfile::tempdir().unwrap(),
             now: Arc::new(AtomicU64::new(EPOCH_MS + 1_000_000)),
             minted: 0,
@@ -116,9 +126,13 @@ impl World {
         .unwrap();
         let now = Arc::clone(&self.now);
         let away = FakeAway::before(Arc::clone(&store));
+        let log: Arc<dyn ClickLookup> = Arc::new(journal.clone());
         let ports = Ports {
             lane: journal.shared_lane(),
-            clicks: Arc::new(journal.clone()),
+            clicks: match &self.cache {
+                Some(cache) => cache(log),
+                None => log,
+            },
             journal,
             ledger: Arc::clone(&away) as _,
             catalog: Arc::clone(&away) as _,

@@ -1,5 +1,6 @@
 //! The binary `weir`: configuration, wiring, signals, commands. The only place that names products.
 
+mod cache;
 mod cli;
 mod commands;
 mod data_folder;

@@ -10,9 +10,10 @@ use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
+use weir_actors::live::{LiveProjection, LiveTap};
 use weir_actors::{Clock, Known, Mesh, Options, Ports, SearchFollower};
 use weir_api::admin::AdminContext;
-use weir_api::edge::{self, Edge, EdgeHandle, EdgeOptions, OnUnavailable};
+use weir_api::edge::{self, Anonymous, Edge, EdgeHandle, EdgeOptions, OnUnavailable};
 use weir_elasticsearch::Elasticsearch;
 use weir_engine::click_id::EPOCH_MS;
 use weir_engine::ids::UnixMs;
@@ -20,6 +21,7 @@ use weir_engine::secrets::MasterSecret;
 use weir_engine::visitor::{Countries, UserAgents};
 use weir_journal::{Cursors, FolderLock, Journal};
 
+use crate::cache::Cache;
 use crate::data_folder::DataFolder;
 use crate::doors::{Doors, Running};
 use crate::ready::{Backends, Ready};
@@ -50,6 +52,7 @@ pub struct Server {
     doors: Running,
     upkeep: Upkeep,
     follower: Option<SearchFollower>,
+    _counters: Option<LiveProjection>,
 }
 
 /// Serves until told to stop.
@@ -122,7 +125,9 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
         cursors,
     } = State::open(settings, &folder).await?;
     let journal = open_journal(settings, &folder, lock, cursors)?;
-    let mesh = start_mesh(settings, &state, &journal, known).await?;
+    let cache = Cache::of(settings, &secrets)?;
+    let tap = cache.tap();
+    let mesh = start_mesh(settings, &state, &journal, known, tap.clone()).await?;
     let index = search::index(settings, Handle::current()).context("[stores] search")?;
     let index = index.map(Arc::new);
     let urls = Urls::of(&listeners, &doors)?;
@@ -130,6 +135,7 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
         mesh,
         journal,
         state,
+        cache,
         index,
         secrets,
         agents: Arc::new(agents.await??),
@@ -161,8 +167,9 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
     let search = follower.as_ref().map(SearchFollower::status);
     doors.announce_start(mesh.clone(), journal.clone(), search);
     Ok(Server {
-        ready: ready(settings, &folder, &parts.state, urls),
+        ready: ready(settings, &folder, &parts, urls),
         follower,
+        _counters: parts.cache.keep_counters(tap, &parts.state),
         agents: parts.agents,
         countries: parts.countries,
         node: settings.node.id,
@@ -189,6 +196,7 @@ async fn start_mesh(
     state: &State,
     journal: &Journal,
     known: Option<Known>,
+    live: LiveTap,
 ) -> anyhow::Result<Mesh> {
     let ports = Ports {
         lane: journal.shared_lane(),
@@ -205,6 +213,7 @@ async fn start_mesh(
             State::Embedded(_) => 1.0,
             State::Mysql(_) => f64::from(settings.stores.catch_up_percent) / 100.0,
         },
+        live,
         ..Options::default()
     };
     let started = Mesh::start(ports, options, known).await;
@@ -216,6 +225,7 @@ struct Parts {
     mesh: Mesh,
     journal: Journal,
     state: State,
+    cache: Cache,
     index: Option<Arc<Elasticsearch>>,
     secrets: MasterSecret,
     agents: Arc<UserAgents>,
@@ -241,7 +251,8 @@ impl Parts {
             secrets: self.secrets.clone(),
             agents: Arc::clone(&self.agents),
             countries: Arc::clone(&self.countries),
-            clicks: Arc::new(self.journal.clone()),
+            clicks: self.cache.clicks(&self.journal),
+            anonymous: Anonymous::new(Some(Anonymous::USUAL)),
             reports: self.state.reports(),
             runtime: self.runtime.clone(),
             clock: Clock::system(),
@@ -254,7 +265,7 @@ impl Parts {
             reports: self.state.reports(),
             source: self.state.word(),
             ledger: self.state.ledger(),
-            clicks: Arc::new(self.journal.clone()),
+            clicks: self.cache.clicks(&self.journal),
             search: self.index.clone().map(|index| index as _),
             secrets: self.secrets.clone(),
             operator_key: self.secrets.operator_key(1),
@@ -264,6 +275,8 @@ impl Parts {
             countries: Some(Arc::clone(&self.countries)),
             uniqueness_capacity: settings.uniqueness.capacity,
             allowance: doors::ALLOWANCE,
+            limits: self.cache.limits(),
+            counters: self.cache.counters(),
             now: doors::now(),
             random: doors::random(),
         }
@@ -383,7 +396,7 @@ impl Urls {
     }
 }
 
-fn ready(settings: &Settings, folder: &DataFolder, state: &State, urls: Urls) -> Ready {
+fn ready(settings: &Settings, folder: &DataFolder, parts: &Parts, urls: Urls) -> Ready {
     Ready {
         version: env!("CARGO_PKG_VERSION"),
         pid: std::process::id(),
@@ -392,8 +405,8 @@ fn ready(settings: &Settings, folder: &DataFolder, state: &State, urls: Urls) ->
         admin: urls.admin,
         ops: urls.ops,
         backends: Backends {
-            state: state.word(),
-            cache: "memory",
+            state: parts.state.word(),
+            cache: parts.cache.word(),
             search: match settings.stores.search.as_str() {
                 "" => "none",
                 _ => "elasticsearch",

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use weir_engine::ids::UnixMs;
-use weir_engine::ports::{ClickLookup, LedgerStore, ReportStore, SearchIndex};
+use weir_engine::ports::{
+    ClickLookup, LedgerStore, RateLimits, ReportStore, SearchIndex, SharedCounters,
+};
 use weir_engine::secrets::MasterSecret;
 use weir_engine::visitor::{Countries, UserAgents};
 
@@ -41,6 +43,10 @@ pub struct AdminContext {
     pub uniqueness_capacity: u32,
     /// Requests that a key may make.
     pub allowance: Allowance,
+    /// Counts requests of keys over all nodes; without it, and while it does not answer, each process counts its own.
+    pub limits: Option<Arc<dyn RateLimits>>,
+    /// Live counters of campaigns; without them, and while they do not answer, the store tells.
+    pub counters: Option<Arc<dyn SharedCounters>>,
     /// What time it is.
     pub now: Box<dyn Fn() -> UnixMs + Send + Sync>,
     /// Chance.

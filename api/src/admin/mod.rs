@@ -28,6 +28,7 @@ mod idempotency;
 mod input;
 mod links;
 mod list;
+mod live;
 mod rate_limit;
 mod refined;
 mod reports;
@@ -53,6 +54,7 @@ pub use self::context::{AdminContext, Random};
 use self::conversions::ConversionsApi;
 use self::distribution::DistributionApi;
 use self::door::Door;
+use self::live::LiveApi;
 pub use self::rate_limit::Allowance;
 use self::refined::Refined;
 use self::reports::ReportsApi;
@@ -75,6 +77,7 @@ type Resources = (
 );
 type Answers = (
     DistributionApi,
+    LiveApi,
     ReportsApi,
     BalancesApi,
     ClicksApi,
@@ -104,6 +107,7 @@ fn operations(context: &Arc<AdminContext>) -> Operations {
     );
     let answers = (
         DistributionApi(c()),
+        LiveApi(c()),
         ReportsApi(c()),
         BalancesApi(c()),
         ClicksApi(c()),

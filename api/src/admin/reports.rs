@@ -93,6 +93,17 @@ pub(super) struct PartitionOffset {
     pub(super) next_offset: u64,
 }
 
+/// The store gave no report.
+pub(super) fn not_answered(error: ReportError) -> Problem {
+    match error {
+        ReportError::TooManyRows(error) => {
+            let message = error.to_string();
+            Problem::fields([FieldError::new("group_by", "too_many_rows", message)])
+        }
+        ReportError::Store(error) => not_readable(error),
+    }
+}
+
 /// Operations on reports.
 pub(super) struct ReportsApi(pub(super) Arc<AdminContext>);
 
@@ -113,19 +124,8 @@ impl ReportsApi {
         let query =
             ReportQuery::read(caller.tenant, zone, &question.value).map_err(Problem::fields)?;
         self.0.actors.settled(caller.tenant).await;
-        let page =
-            self.0
-                .reports
-                .report(caller.tenant, query)
-                .await
-                .map_err(|error| match error {
-                    ReportError::TooManyRows(error) => Problem::fields([FieldError::new(
-                        "group_by",
-                        "too_many_rows",
-                        error.to_string(),
-                    )]),
-                    ReportError::Store(error) => not_readable(error),
-                })?;
+        let asking = self.0.reports.report(caller.tenant, query);
+        let page = asking.await.map_err(not_answered)?;
         let mut page = serde_json::to_value(page).map_err(Problem::internal)?;
         page["source"] = self.0.source.into();
         dto::shaped(page).map(Json)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weir_actors::{Clock, Mesh, Options, Ports};
-use weir_api::edge::{self, Edge, EdgeHandle, EdgeOptions, OnUnavailable};
+use weir_api::edge::{self, Anonymous, Edge, EdgeHandle, EdgeOptions, OnUnavailable};
 use weir_embedded::Embedded;
 use weir_engine::click_id::EPOCH_MS;
 use weir_engine::ids::{PARTITIONS, UnixMs};
@@ -97,6 +97,7 @@ impl World {
             agents: Arc::clone(&self.agents),
             countries: Arc::clone(&self.countries),
             clicks: Arc::new(self.journal.clone()),
+            anonymous: Anonymous::new(None),
             reports: Arc::clone(&self.store) as _,
             runtime: self.runtime.clone(),
             clock: Clock::system(),

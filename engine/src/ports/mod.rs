@@ -7,6 +7,7 @@
 //! LedgerStore   the transaction     the store: what follows from facts, and how far it has come
 //! ReportStore   questions           the store, read-only
 //! SearchIndex   single documents    the index: may be lost at any time, and is built again
+//! SharedCounters, RateLimits        what may be lost: the process, or a cache that nodes share
 //! ```
 //! Always true: every method that reads or writes a tenant's rows takes the tenant; a port has one contract
 //! suite that each implementation passes. Not here: any product, any runtime: a future is all that is asked.
@@ -14,13 +15,15 @@
 use std::future::Future;
 use std::pin::Pin;
 
-#[cfg(feature = "contract")]
+#[cfg(any(test, feature = "contract"))]
 pub mod contract;
+mod counters;
 mod ledger;
 mod log;
 mod reports;
 mod search;
 
+pub use self::counters::{CacheError, LocalCounters, LocalLimits, RateLimits, SharedCounters};
 pub use self::ledger::{
     ActorKey, Advance, CapCounter, CatalogStore, Checkpoint, Commit, EntityRow, JudgedRange,
     LedgerStore, PartitionState, StatusRow, StoreError, UNIQUE_BLOCK, UniqueBlock, VerdictRow,

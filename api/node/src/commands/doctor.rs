@@ -7,9 +7,11 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
 use weir_embedded::Snapshot;
 use weir_engine::ports::{LedgerStore, PartitionState, SearchIndex};
+use weir_engine::secrets::MasterSecret;
 use weir_journal::StoredLog;
 
 use super::{OK, Table, failed};
+use crate::cache::Cache;
 use crate::cli::Output;
 use crate::data_folder::DataFolder;
 use crate::server;
@@ -41,6 +43,7 @@ pub fn doctor(settings: &Settings, output: Output) -> anyhow::Result<ExitCode> {
         "" => checks.push(store(settings)),
         url => checks.extend(mysql(url, settings)),
     }
+    checks.extend(cache(settings));
     checks.extend(search(settings));
     checks.push(log(settings));
     let mut table = Table::new(&["check", "verdict", "says"]);
@@ -179,6 +182,27 @@ fn mysql(url: &str, settings: &Settings) -> Vec<Check> {
         })
     });
     looked.unwrap_or_else(|error| vec![check("store", false, format!("{error:#}"))])
+}
+
+/// The cache, if there is one.
+fn cache(settings: &Settings) -> Option<Check> {
+    if settings.stores.cache.is_empty() {
+        return None;
+    }
+    let looked = server::runtime().and_then(|runtime| {
+        runtime.block_on(async {
+            // Nothing is read or written, so the secret does not matter.
+            let cache = Cache::of(settings, &MasterSecret::new([0; 32]))?;
+            let server = cache.server().context("no cache is configured")?;
+            let version = server.version().await;
+            let version = version.with_context(|| format!("{} cannot be asked", server.place()))?;
+            Ok(format!("{}: {version}", server.place()))
+        })
+    });
+    Some(match looked {
+        Ok(says) => check("cache", true, says),
+        Err(error) => check("cache", false, format!("{error:#}")),
+    })
 }
 
 /// The search index, if there is one.

@@ -82,6 +82,7 @@ fn requests(s: &Seed, click: &str, conversion: &str) -> Vec<Good> {
         good("getCampaign", format!("/v1/campaigns/{}", s.campaign), 200),
         good("updateCampaign", format!("/v1/campaigns/{}", s.campaign), 200).with(json!({"require_affiliate": true})),
         good("getDistribution", format!("/v1/campaigns/{}/distribution", s.campaign), 200),
+        good("getCampaignLive", format!("/v1/campaigns/{}/live", s.campaign), 200),
         good("createDomain", "/v1/domains", 201).with(json!({"host": "new.brand.example"})),
         good("listDomains", "/v1/domains", 200),
         good("getDomain", format!("/v1/domains/{}", s.domain), 200),

@@ -9,6 +9,7 @@ use poem::endpoint::{BoxEndpoint, EndpointExt};
 use poem::http::{HeaderMap, Method};
 use poem::{Endpoint, Request, Response};
 use serde_json::{Value, json};
+use weir_actors::live::LiveTap;
 use weir_actors::{Clock, Mesh, Options, Ports};
 use weir_embedded::Embedded;
 use weir_engine::catalog::{Change, EntityKey, EntityKind};
@@ -17,7 +18,7 @@ use weir_engine::fact::{
     AuthKind, ClickCore, ClickDetail, ClickOutcome, ClickReason, ConversionReceived, Kind, Sent,
 };
 use weir_engine::ids::{ConversionId, Position, TenantId, UnixMs};
-use weir_engine::ports::Append;
+use weir_engine::ports::{Append, RateLimits, SharedCounters};
 use weir_engine::record::Record;
 use weir_engine::secrets::MasterSecret;
 use weir_journal::{Cursors, Journal};
@@ -42,8 +43,12 @@ pub struct World {
     minted: AtomicU64,
     pub mesh: Mesh,
     journal: Journal,
-    store: Arc<Embedded>,
+    pub store: Arc<Embedded>,
     allowance: Allowance,
+    /// What nodes share; in force when the API starts anew.
+    pub limits: Option<Arc<dyn RateLimits>>,
+    pub counters: Option<Arc<dyn SharedCounters>>,
+    pub live: LiveTap,
     /// In force when the API starts anew.
     pub is_public_url_set: bool,
     /// Whether the API has an index when it starts anew.
@@ -151,8 +156,10 @@ impl World {
             catalog: Arc::clone(&store) as _,
             clock: Clock::from(move || UnixMs(clock.load(Ordering::Relaxed))),
         };
+        let live = LiveTap::open();
         let options = Options {
             shared_hosts: vec![SHARED_HOST.to_owned()],
+            live: live.clone(),
             ..Options::default()
         };
         let mesh = Mesh::start(ports, options, None).await.expect("actors");
@@ -167,6 +174,9 @@ impl World {
             journal,
             store,
             allowance,
+            limits: None,
+            counters: None,
+            live,
             is_public_url_set: true,
             has_search: true,
             search: Arc::default(),
@@ -194,6 +204,8 @@ impl World {
             countries: None,
             uniqueness_capacity: UNIQUENESS_CAPACITY,
             allowance: self.allowance,
+            limits: self.limits.clone(),
+            counters: self.counters.clone(),
             now: Box::new(move || UnixMs(clock.load(Ordering::Relaxed))),
             random: Random::from(move |bytes| {
                 let number = counter

@@ -7,7 +7,9 @@
 
 mod catalog;
 mod commits;
+mod counters;
 mod evidence;
+mod limits;
 mod owner;
 mod questions;
 mod reports;
@@ -15,7 +17,9 @@ mod search;
 
 pub use self::catalog::*;
 pub use self::commits::*;
+pub use self::counters::*;
 pub use self::evidence::*;
+pub use self::limits::*;
 pub use self::owner::{Owner, Sale};
 pub use self::questions::*;
 pub use self::reports::*;
@@ -110,6 +114,34 @@ macro_rules! search_contract {
             a_drilldown_is_paged_to_its_end
             a_generation_is_seen_when_it_is_published
             old_months_are_forgotten_and_the_cursor_stays
+        }
+    };
+}
+
+/// A test for each sentence of the contract of [`SharedCounters`](crate::ports::SharedCounters); `$open` as in
+/// [`store_contract`](crate::store_contract), without any counter.
+#[macro_export]
+macro_rules! counters_contract {
+    ($open:expr) => {
+        $crate::store_contract! { $open;
+            counters_are_read_back_in_order_of_campaigns
+            counters_never_go_backwards
+            counters_of_another_tenant_or_day_are_not_seen
+            an_incarnation_lasts_while_counters_do
+        }
+    };
+}
+
+/// A test for each sentence of the contract of [`RateLimits`](crate::ports::RateLimits); `$open` as in
+/// [`store_contract`](crate::store_contract), with all buckets full.
+#[macro_export]
+macro_rules! limits_contract {
+    ($open:expr) => {
+        $crate::store_contract! { $open;
+            a_burst_passes_then_the_rate_holds
+            keys_and_scopes_have_buckets_of_their_own
+            what_is_refused_takes_nothing
+            every_answer_is_that_of_one_bucket
         }
     };
 }
