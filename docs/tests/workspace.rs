@@ -7,12 +7,13 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate of the workspace with the crates of the workspace that it may depend on.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("weir-engine", &[]),
     ("weir-journal", &["weir-engine"]),
     ("weir-sql", &["weir-engine"]),
     ("weir-embedded", &["weir-engine", "weir-sql"]),
     ("weir-mysql", &["weir-engine", "weir-sql"]),
+    ("weir-redis", &["weir-engine"]),
     ("weir-elasticsearch", &["weir-engine"]),
     ("weir-actors", &["weir-engine", "weir-journal"]),
     ("weir-api", &["weir-engine", "weir-actors"]),
@@ -24,6 +25,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "weir-sql",
             "weir-embedded",
             "weir-mysql",
+            "weir-redis",
             "weir-elasticsearch",
             "weir-actors",
             "weir-api",
@@ -35,6 +37,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "weir-engine",
             "weir-journal",
             "weir-embedded",
+            "weir-mysql",
             "weir-actors",
             "weir-api",
         ],
