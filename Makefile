@@ -1,7 +1,13 @@
-# `make test` is everything; `make test-fast` needs no release build and answers in about a minute when built.
-.PHONY: test test-fast lint release bench
-test: lint release
-	WEIR_TEST_BINARY="$(CURDIR)/target/release/weir" ./.ci/count cargo test --workspace --locked
+# `make test` is everything, with real servers; `make test-fast` needs none of them and no release build, and answers in
+# about a minute when built.
+.PHONY: test test-fast lint release services bench
+test: lint release services
+	env $$(actors/stores/services/services env) WEIR_TEST_BINARY="$(CURDIR)/target/release/weir" ./.ci/count cargo test --workspace --locked
+
+# MariaDB, Redis and a search server, unless WEIR_TEST_MYSQL_URL, WEIR_TEST_REDIS_URL and WEIR_TEST_SEARCH_URL name some;
+# a second run uses those that run already. `actors/stores/services/services down` ends them.
+services:
+	actors/stores/services/services up mariadb redis search
 
 test-fast:
 	cargo test --workspace --lib --locked

@@ -18,16 +18,19 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use tokio::sync::Semaphore;
-use weir_engine::catalog::Catalog;
 use weir_engine::ids::{PARTITIONS, TenantId, partition_of};
 use weir_engine::ports::{PartitionState, UNIQUE_BLOCK, UniqueBlock};
 use weir_journal::Cursors;
 
 use crate::generation::Generation;
+use crate::known::AsOf;
 use crate::mesh::Shared;
 use crate::projection::{ProjectionActor, ProjectionArgs, ProjectionMsg};
 use crate::reader::{CREDITS, ReaderActor, ReaderArgs, ReaderMsg};
 use crate::tenant::{TenantActor, TenantArgs, TenantMsg};
+
+/// Tenants that read their identities at a time, so that the fold's own questions are not kept waiting.
+const LOADS: usize = 4;
 
 /// Tenant actors by tenant, for the doors.
 pub(crate) type Directory = DashMap<TenantId, ActorRef<TenantMsg>>;
@@ -55,10 +58,11 @@ pub(crate) enum FoldMsg {
 pub(crate) struct FoldState {
     args: FoldArgs,
     partitions: Vec<PartitionState>,
-    catalogs: BTreeMap<TenantId, Catalog>,
+    catalogs: BTreeMap<TenantId, AsOf>,
     projection: ActorRef<ProjectionMsg>,
     reader: Option<ActorRef<ReaderMsg>>,
     is_at_head: bool,
+    loads: Arc<Semaphore>,
 }
 
 /// See the module.
@@ -89,6 +93,7 @@ impl Actor for FoldActor {
             projection,
             reader: None,
             is_at_head: false,
+            loads: Arc::new(Semaphore::new(LOADS)),
             args,
         };
         let tenants: Vec<TenantId> = state.catalogs.keys().copied().collect();
@@ -163,7 +168,7 @@ impl FoldState {
         if let Some(actor) = shared.directory.get(&tenant) {
             return Ok(actor.clone());
         }
-        let catalog = self.catalogs.remove(&tenant).unwrap_or_default();
+        let known = self.catalogs.remove(&tenant).unwrap_or_default();
         let args = TenantArgs {
             tenant,
             partition: self.partition_of(tenant),
@@ -171,11 +176,12 @@ impl FoldState {
             projection: self.projection.clone(),
             verdicts: Arc::clone(&shared.verdicts),
             progress: Arc::clone(&shared.progress),
-            routes: shared.routes.of_tenant(tenant, &catalog),
-            catalog,
+            routes: shared.routes.of_tenant(tenant, &known),
+            catalog: known.catalog,
             idle_after: shared.options.idle_after,
             faults: shared.faults.clone(),
             generation: self.args.generation.clone(),
+            loads: Arc::clone(&self.loads),
         };
         let spawned = Actor::spawn_linked(None, TenantActor, args, supervisor.clone()).await?;
         if self.is_at_head {
@@ -240,7 +246,9 @@ async fn projection(
         blocks,
         credits: Arc::clone(credits),
         progress: Arc::clone(&args.shared.progress),
+        catch_up: args.shared.options.catch_up,
         faults: args.shared.faults.clone(),
+        live: args.shared.options.live.clone(),
         generation: args.generation.clone(),
     };
     Ok(Actor::spawn_linked(None, ProjectionActor, args, supervisor)
@@ -249,8 +257,8 @@ async fn projection(
 }
 
 /// The catalogs of all tenants as of the stored offset.
-async fn catalogs(args: &FoldArgs) -> Result<BTreeMap<TenantId, Catalog>, ActorProcessingErr> {
-    let mut catalogs: BTreeMap<TenantId, Catalog> = BTreeMap::new();
+async fn catalogs(args: &FoldArgs) -> Result<BTreeMap<TenantId, AsOf>, ActorProcessingErr> {
+    let mut catalogs: BTreeMap<TenantId, AsOf> = BTreeMap::new();
     for row in args.shared.ports.catalog.entities().await? {
         catalogs.entry(row.tenant).or_default().restore(&row)?;
     }

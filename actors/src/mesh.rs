@@ -1,22 +1,25 @@
 //! The mesh: the actors as the doors see them, and the supervisor that keeps the fold running.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
+use ractor::{Actor, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::Instant;
 use weir_engine::catalog::propose::{Proposal, Refusal};
 use weir_engine::fact::ConversionStatus;
 use weir_engine::ids::{ConversionId, Position, TenantId, UnixMs, partition_of};
 use weir_engine::judge::Conversion;
-use weir_engine::ports::AppendError;
+use weir_engine::ports::{AppendError, StoreError};
 
 use crate::campaign::CampaignState;
 use crate::faults::Faults;
 use crate::fold::{Directory, FoldActor, FoldArgs, FoldMsg};
 use crate::generation::Generation;
+use crate::known::Known;
+use crate::live::LiveTap;
 use crate::ports::Ports;
 use crate::restart::RestartPolicy;
 use crate::routes::Routes;
@@ -43,6 +46,10 @@ pub struct Options {
     pub patience: Duration,
     /// Hosts that links of all tenants live on: no tenant's domain.
     pub shared_hosts: Vec<String>,
+    /// The share of the time, 0 to 1, that the store is given work while much waits for it.
+    pub catch_up: f64,
+    /// Hears what is committed, for live counters.
+    pub live: LiveTap,
 }
 
 impl Default for Options {
@@ -54,6 +61,8 @@ impl Default for Options {
             asks: 1_024,
             patience: Duration::from_secs(10),
             shared_hosts: Vec::new(),
+            catch_up: 1.0,
+            live: LiveTap::default(),
         }
     }
 }
@@ -105,11 +114,15 @@ pub struct Mesh {
 
 impl Mesh {
     /// Starts the supervisor and the first run of the fold; gives the mesh when what was configured is
-    /// published, so that clicks can be answered.
+    /// published, so that clicks can be answered: with `known` before the store is asked, which may be away.
     ///
     /// # Errors
-    /// The first run could not start (the store cannot be read).
-    pub async fn start(ports: Ports, options: Options) -> Result<Self, ActorProcessingErr> {
+    /// Without `known`: the first run could not start (the store cannot be read). With it: the log cannot be read.
+    pub async fn start(
+        ports: Ports,
+        options: Options,
+        known: Option<Known>,
+    ) -> Result<Self, ActorProcessingErr> {
         let routes = Routes::new();
         routes.hosts.keep(&options.shared_hosts);
         let shared = Arc::new(Shared {
@@ -124,7 +137,8 @@ impl Mesh {
             ports,
             options,
         });
-        let spawned = Actor::spawn(None, Supervisor, Arc::clone(&shared)).await?;
+        let args = (Arc::clone(&shared), known);
+        let spawned = Actor::spawn(None, Supervisor, args).await?;
         Ok(Self {
             shared,
             supervisor: spawned.0,
@@ -348,12 +362,12 @@ struct SupervisorState {
 impl Actor for Supervisor {
     type Msg = SupervisorMsg;
     type State = SupervisorState;
-    type Arguments = Arc<Shared>;
+    type Arguments = (Arc<Shared>, Option<Known>);
 
     async fn pre_start(
         &self,
         myself: ActorRef<SupervisorMsg>,
-        shared: Arc<Shared>,
+        (shared, known): Self::Arguments,
     ) -> Result<SupervisorState, ActorProcessingErr> {
         let mut state = SupervisorState {
             shared,
@@ -362,7 +376,13 @@ impl Actor for Supervisor {
             policy: RestartPolicy::default(),
             started: Instant::now(),
         };
-        state.start_fold(&myself).await?;
+        match known {
+            None => state.start_fold(&myself).await?,
+            Some(known) => {
+                state.publish(known).await?;
+                myself.send_message(SupervisorMsg::Restart)?;
+            }
+        }
         Ok(state)
     }
 
@@ -398,6 +418,17 @@ impl Actor for Supervisor {
 }
 
 impl SupervisorState {
+    /// Publishes what is known without the store.
+    async fn publish(&self, known: Known) -> Result<(), ActorProcessingErr> {
+        let journal = &self.shared.ports.journal;
+        let behind = journal.end().total().saturating_sub(known.offsets.total());
+        metrics::gauge!(telemetry::JOURNAL_LAG_FACTS, "reader" => "fold").set(behind as f64);
+        for (tenant, known) in known.at_head(journal).await? {
+            drop(self.shared.routes.of_tenant(tenant, &known));
+        }
+        Ok(())
+    }
+
     async fn start_fold(
         &mut self,
         myself: &ActorRef<SupervisorMsg>,
@@ -420,7 +451,20 @@ impl SupervisorState {
         self.fold = None;
         let wait = self.policy.wait_after_failure(self.started.elapsed());
         metrics::counter!(telemetry::RESTARTS_TOTAL).increment(1);
-        tracing::error!(%error, ?wait, "the fold failed; it starts again from the stored offset");
+        let error = cause(error.as_ref());
+        if matches!(error.downcast_ref(), Some(StoreError::Unavailable(_))) {
+            tracing::warn!(
+                error,
+                ?wait,
+                "the store is away; clicks are taken, and judged once it is back"
+            );
+        } else {
+            tracing::error!(
+                error,
+                ?wait,
+                "the fold failed; it starts again from the stored offset"
+            );
+        }
         drop(myself.send_after(wait, || SupervisorMsg::Restart));
     }
 
@@ -447,5 +491,13 @@ impl SupervisorState {
                 let _ = reply.send(());
             }
         });
+    }
+}
+
+/// Why an actor failed, or the one that it was starting.
+fn cause<'a>(error: &'a (dyn Error + Send + Sync + 'static)) -> &'a (dyn Error + 'static) {
+    match error.downcast_ref::<SpawnErr>() {
+        Some(SpawnErr::StartupFailed(inside)) => cause(inside.as_ref()),
+        _ => error,
     }
 }

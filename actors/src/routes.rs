@@ -1,10 +1,12 @@
 //! What the click path reads: links to compiled campaigns, and what else is found without asking an actor.
 //!
 //! Tenant actors publish here; nobody else writes. Always true: a reader never waits for an actor; what is
-//! published stays until something newer is; a link stays for ever, so that an old one leads to a fallback.
+//! published stays until something newer is, also when a new run of the fold begins behind it; a link stays for ever, so
+//! that an old one leads to a fallback.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
@@ -15,6 +17,7 @@ use weir_engine::judge::TenantState;
 use weir_engine::routing::{CampaignSnapshot, TenantSnapshot};
 
 use crate::hosts::Hosts;
+use crate::known::AsOf;
 
 /// A tenant as it is published.
 #[derive(Debug)]
@@ -23,6 +26,8 @@ pub struct PublishedTenant {
     pub id: TenantId,
     /// Its configuration, compiled.
     pub snapshot: ArcSwap<TenantSnapshot>,
+    /// The number after the last fact that changed it.
+    as_of: AtomicU64,
 }
 
 /// Where a link leads.
@@ -55,6 +60,7 @@ pub struct Routes {
     tenants: DashMap<TenantId, Arc<PublishedTenant>>,
     pub(crate) hosts: Hosts,
     keys: DashMap<Box<str>, PublishedKey>,
+    changes: AtomicU64,
 }
 
 impl Routes {
@@ -113,14 +119,22 @@ impl Routes {
         self.shared.len() + self.by_host.iter().map(|links| links.len()).sum::<usize>()
     }
 
-    /// The publisher of a tenant, with `catalog` published.
-    pub(crate) fn of_tenant(self: &Arc<Self>, tenant: TenantId, catalog: &Catalog) -> TenantRoutes {
+    /// How often something was published: when it has changed, so has what is configured.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    /// The publisher of a tenant, with its catalog published unless a newer one is.
+    pub(crate) fn of_tenant(self: &Arc<Self>, tenant: TenantId, known: &AsOf) -> TenantRoutes {
+        let catalog = &known.catalog;
         let published = self.tenants.entry(tenant).or_insert_with(|| {
             let snapshot =
                 TenantSnapshot::compile(tenant, Arc::default(), Arc::new(Gates::default()), None);
             Arc::new(PublishedTenant {
                 id: tenant,
                 snapshot: ArcSwap::from_pointee(snapshot),
+                as_of: AtomicU64::new(0),
             })
         });
         for domain in catalog.domains.values() {
@@ -132,7 +146,7 @@ impl Routes {
             versions: BTreeMap::new(),
         };
         drop(published);
-        routes.publish_all(catalog);
+        routes.publish_all(known);
         routes
     }
 }
@@ -148,15 +162,21 @@ pub(crate) struct TenantRoutes {
 
 impl TenantRoutes {
     /// Publishes everything that a tenant has configured.
-    fn publish_all(&mut self, catalog: &Catalog) {
-        let keys = catalog.api_keys.keys();
+    fn publish_all(&mut self, known: &AsOf) {
+        let keys = known.catalog.api_keys.keys();
         let keys = keys.map(|number| EntityKey::one(EntityKind::ApiKey, *number));
         let tenant = EntityKey::one(EntityKind::Tenant, 0);
-        self.publish(catalog, &keys.chain([tenant]).collect());
+        let all = keys.chain([tenant]).collect();
+        self.publish(&known.catalog, &all, known.next);
     }
 
-    /// Publishes a tenant's configuration after changes of `changed`; what did not change is kept.
-    pub(crate) fn publish(&mut self, catalog: &Catalog, changed: &BTreeSet<EntityKey>) {
+    /// Publishes a tenant's configuration after changes of `changed`, as of the facts before `next`; what did not change
+    /// is kept. A run of the fold that is behind what an earlier one has published publishes nothing until it is there.
+    pub(crate) fn publish(&mut self, catalog: &Catalog, changed: &BTreeSet<EntityKey>, next: u64) {
+        if self.published.as_of.fetch_max(next, Ordering::AcqRel) > next {
+            return;
+        }
+        self.routes.changes.fetch_add(1, Ordering::AcqRel);
         let before = self.published.snapshot.load_full();
         let catalog = Arc::new(catalog.clone());
         let gates = Arc::clone(&before.gates);
@@ -265,20 +285,21 @@ mod tests {
     use weir_engine::money::Currency;
     use weir_engine::routing::CompiledCost;
 
-    fn put(catalog: &mut Catalog, kind: EntityKind, number: u32, version: u32, body: Value) {
+    fn put(catalog: &mut AsOf, kind: EntityKind, number: u32, version: u32, body: Value) {
         let change = Change {
             key: EntityKey::one(kind, number),
             version,
             by: "test".to_owned(),
             body,
         };
-        catalog.apply(&change, UnixMs(1)).unwrap();
+        catalog.catalog.apply(&change, UnixMs(1)).unwrap();
+        catalog.next += 1;
     }
 
     #[test]
     fn a_campaign_follows_its_tenants_currency() {
         let settings = |currency| json!({"name": "T", "currency": currency, "timezone": "UTC"});
-        let mut catalog = Catalog::default();
+        let mut catalog = AsOf::default();
         put(&mut catalog, EntityKind::Tenant, 0, 1, settings("USD"));
         let campaign = json!({"name": "C", "kind": "campaign", "link": "x", "distribution": {"mode": "fixed"},
             "arms": [], "cost": {"model": "token"}});
@@ -296,7 +317,7 @@ mod tests {
         assert_eq!(cost(), CompiledCost::Token(Currency::USD));
         put(&mut catalog, EntityKind::Tenant, 0, 2, settings("EUR"));
         let changed = BTreeSet::from([EntityKey::one(EntityKind::Tenant, 0)]);
-        publisher.publish(&catalog, &changed);
+        publisher.publish(&catalog.catalog, &changed, catalog.next);
         assert_eq!(cost(), CompiledCost::Token(Currency::EUR));
     }
 
@@ -307,7 +328,7 @@ mod tests {
         let key = json!({"name": "K", "prefix": "weir_live_x", "sha256": "ab", "scopes": ["*"]});
         let campaign = json!({"name": "C", "kind": "campaign", "link": "x", "distribution": {"mode": "fixed"},
             "arms": []});
-        let mut catalog = Catalog::default();
+        let mut catalog = AsOf::default();
         put(&mut catalog, EntityKind::ApiKey, 1, 1, key);
         let routes = Routes::new();
         let installation = routes.of_tenant(TenantId(0), &catalog);
@@ -324,10 +345,46 @@ mod tests {
         assert_eq!(state(), (true, true));
         let changed = BTreeSet::from([EntityKey::one(EntityKind::Tenant, 0)]);
         put(&mut catalog, EntityKind::Tenant, 0, 2, settings("archived"));
-        publisher.publish(&catalog, &changed);
+        publisher.publish(&catalog.catalog, &changed, catalog.next);
         assert_eq!(state(), (false, false));
         put(&mut catalog, EntityKind::Tenant, 0, 3, settings("active"));
-        publisher.publish(&catalog, &changed);
+        publisher.publish(&catalog.catalog, &changed, catalog.next);
         assert_eq!(state(), (true, true));
+    }
+
+    #[test]
+    fn a_run_that_begins_behind_what_is_published_takes_nothing_back() {
+        let settings = |name| json!({"name": name, "currency": "USD", "timezone": "UTC"});
+        let campaign = |name| {
+            json!({"name": name, "kind": "campaign", "link": "x", "distribution": {"mode": "fixed"},
+            "arms": []})
+        };
+        let mut at_head = AsOf::default();
+        put(&mut at_head, EntityKind::Tenant, 0, 1, settings("old"));
+        let mut stored = AsOf {
+            catalog: at_head.catalog.clone(),
+            next: at_head.next,
+        };
+        put(&mut at_head, EntityKind::Tenant, 0, 2, settings("new"));
+        put(&mut at_head, EntityKind::Campaign, 1, 1, campaign("C"));
+        let routes = Routes::new();
+        drop(routes.of_tenant(TenantId(1), &at_head));
+        let name = || {
+            let catalog = routes.catalog(TenantId(1)).unwrap();
+            catalog.tenant.as_ref().unwrap().body.name.clone()
+        };
+        let mut publisher = routes.of_tenant(TenantId(1), &stored);
+        assert_eq!(name(), "new");
+        assert!(routes.find("any.example", "x").is_some());
+        let tenant = BTreeSet::from([EntityKey::one(EntityKind::Tenant, 0)]);
+        put(&mut stored, EntityKind::Tenant, 0, 2, settings("new"));
+        publisher.publish(&stored.catalog, &tenant, stored.next);
+        assert!(routes.find("any.example", "x").is_some());
+        put(&mut stored, EntityKind::Campaign, 1, 1, campaign("C"));
+        let changed = BTreeSet::from([EntityKey::one(EntityKind::Campaign, 1)]);
+        publisher.publish(&stored.catalog, &changed, stored.next);
+        put(&mut stored, EntityKind::Tenant, 0, 3, settings("newest"));
+        publisher.publish(&stored.catalog, &tenant, stored.next);
+        assert_eq!(name(), "newest");
     }
 }

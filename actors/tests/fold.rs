@@ -1,7 +1,10 @@
 //! The fold end to end on a real journal and a real store.
 
 mod asleep;
+mod away;
 mod many;
+mod outage;
+mod search;
 mod shed;
 mod world;
 

@@ -114,6 +114,12 @@ codes! {
     /// It cannot be done now, and was not done.
     Unavailable = 503 "unavailable" "It cannot be done now"
         "The journal or the store does not answer, or too much is asked at a time. Nothing was changed: try again after `Retry-After`.",
+    /// There is no search index.
+    SearchNotConfigured = 503 "search_not_configured" "There is no search index"
+        "Single clicks and conversions are searched in an index of their own, and this installation has none: its operator sets `stores.search`. Reports and look-ups by id work without it.",
+    /// The search index does not answer.
+    SearchUnavailable = 503 "search_unavailable" "The search index does not answer"
+        "The search index is away or has too much to do; clicks, conversions and reports go on without it. Try again after `Retry-After`.",
     /// There was no answer in time; it may still be done.
     TimedOut = 504 "timed_out" "There was no answer in time"
         "The change was asked for but not confirmed in time; it may still happen. Read before you repeat, or repeat with the same `Idempotency-Key`.",
@@ -305,7 +311,13 @@ mod tests {
         words.sort_unstable();
         words.dedup();
         assert_eq!(words.len(), Code::ALL.len());
-        let ours = [Code::InternalServerError, Code::Unavailable, Code::TimedOut];
+        let ours = [
+            Code::InternalServerError,
+            Code::Unavailable,
+            Code::SearchNotConfigured,
+            Code::SearchUnavailable,
+            Code::TimedOut,
+        ];
         for code in Code::ALL {
             assert_eq!(
                 code.status().is_server_error(),

@@ -38,6 +38,7 @@ Examples:
   weir-bench                              everything, about five minutes
   weir-bench clicks --rounds 9            clicks at 512 connections, nine rounds
   weir-bench journal fold --json out.json
+  weir-bench mysql --mysql mysql://weir:weir@127.0.0.1:13306
 
 Takes two cores or more, and a gigabyte and a half of disk in --folder while it runs."
 )]
@@ -56,6 +57,9 @@ struct Cli {
     /// Where data folders are made: on the disk that is to be measured.
     #[arg(long, default_value = "target")]
     folder: PathBuf,
+    /// A MySQL or MariaDB server, for the row `mysql`: mysql://user:password@host:port, of a user who may make databases.
+    #[arg(long, value_name = "URL")]
+    mysql: Option<String>,
     /// Write the figures here too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -74,6 +78,8 @@ enum Row {
     Journal,
     /// The fold: in memory, through the store, by the actors.
     Fold,
+    /// The fold into the server of --mysql, against a bare loop of inserts.
+    Mysql,
 }
 
 #[derive(Subcommand)]
@@ -88,7 +94,11 @@ fn main() -> anyhow::Result<()> {
     if let Some(Internal::Child(args)) = &cli.command {
         return child::run(args);
     }
-    let all = [Row::Clicks, Row::Alone, Row::Journal, Row::Fold];
+    let mut all = vec![Row::Clicks, Row::Alone, Row::Journal, Row::Fold];
+    match cli.mysql {
+        Some(_) => all.push(Row::Mysql),
+        None => eprintln!("without --mysql URL the row `mysql` is left out"),
+    }
     let rows = if cli.rows.is_empty() {
         &all[..]
     } else {
@@ -111,6 +121,7 @@ fn main() -> anyhow::Result<()> {
             Row::Alone => rows::alone::run(folder, effort)?,
             Row::Journal => child::measured(Kind::Journal, Cores::all()?, folder)?,
             Row::Fold => child::measured(Kind::Fold, servers, folder)?,
+            Row::Mysql => rows::mysql::run(folder, cli.mysql.as_deref().unwrap_or_default())?,
         });
     }
     report.end();

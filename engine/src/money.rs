@@ -71,7 +71,7 @@ impl FromStr for Percent {
 
 impl fmt::Display for Percent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_decimal(f, self.0, 0)
+        write_decimal(f, self.0.into(), 0)
     }
 }
 
@@ -110,13 +110,23 @@ impl FromStr for Micros {
 impl fmt::Display for Micros {
     /// A decimal string in major units with at least two decimals: `12.50`, `0.0035`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_decimal(f, self.0.into(), 2)
+    }
+}
+
+/// A sum of amounts, which may be larger than an amount; written as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MicrosSum(pub i128);
+
+impl fmt::Display for MicrosSum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_decimal(f, self.0, 2)
     }
 }
 
-fn write_decimal(f: &mut fmt::Formatter<'_>, micros: i64, decimals_min: usize) -> fmt::Result {
+fn write_decimal(f: &mut fmt::Formatter<'_>, micros: i128, decimals_min: usize) -> fmt::Result {
     let sign = if micros < 0 { "-" } else { "" };
-    let unit = MICROS_PER_UNIT.unsigned_abs();
+    let unit = u128::from(MICROS_PER_UNIT.unsigned_abs());
     let (whole, rest) = (micros.unsigned_abs() / unit, micros.unsigned_abs() % unit);
     let padded = format!("{rest:06}");
     let trimmed = padded.trim_end_matches('0').len().max(decimals_min);

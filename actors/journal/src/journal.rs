@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use weir_engine::click_id::ClickId;
+use weir_engine::ids::UnixMs;
 use weir_engine::ports::{ClickLookup, Found, LookupError, PortFuture};
 
 use crate::bell::{ORDER_CLOSE, ORDER_SYNC, ORDER_TURN};
@@ -235,6 +236,10 @@ impl ClickLookup for Journal {
                 .map_err(|error| LookupError(Box::new(error)))
         })
     }
+
+    fn kept_after(&self) -> UnixMs {
+        UnixMs(self.0.running.segments.horizon())
+    }
 }
 
 impl ClickLookup for StoredLog {
@@ -243,6 +248,10 @@ impl ClickLookup for StoredLog {
             self.find_now(click_id)
                 .map_err(|error| LookupError(Box::new(error)))
         })
+    }
+
+    fn kept_after(&self) -> UnixMs {
+        UnixMs(self.segments.horizon())
     }
 }
 

@@ -12,6 +12,7 @@ use super::assembly::{Assembly, Ready};
 use super::pace::{Due, Hurry, Pace};
 use crate::faults::Faults;
 use crate::generation::Generation;
+use crate::live::LiveTap;
 use crate::telemetry;
 use crate::window::{Effects, Progress, Step, WindowHead};
 
@@ -27,7 +28,10 @@ pub(crate) struct ProjectionArgs {
     pub(crate) blocks: Vec<UniqueBlock>,
     pub(crate) credits: Arc<Semaphore>,
     pub(crate) progress: Arc<Progress>,
+    /// The share of the time that the store works on a backlog at most.
+    pub(crate) catch_up: f64,
     pub(crate) faults: Faults,
+    pub(crate) live: LiveTap,
     pub(crate) generation: Generation,
 }
 
@@ -35,8 +39,8 @@ pub(crate) struct ProjectionArgs {
 pub(crate) enum ProjectionMsg {
     Window(WindowHead),
     Effects(Effects),
-    /// A commit came back.
-    Done(Ready, Result<(), (StoreError, Box<Commit>)>),
+    /// A commit came back after so long.
+    Done(Ready, Duration, Result<(), (StoreError, Box<Commit>)>),
     /// Try a commit again that failed.
     Again(Ready, Box<Commit>),
     /// It is time to look again: effects have waited, or a reader of the store waits.
@@ -73,9 +77,9 @@ impl Actor for ProjectionActor {
         let blocks = std::mem::take(&mut args.blocks);
         Ok(ProjectionState {
             assembly: Assembly::new(&args.partitions, blocks),
+            pace: Pace::with_share(args.catch_up),
             args,
             is_committing: false,
-            pace: Pace::default(),
             looks_at: None,
             retry: FIRST_RETRY,
             draining: Vec::new(),
@@ -94,8 +98,8 @@ impl Actor for ProjectionActor {
                 state.args.faults.strike("projection");
                 state.assembly.effects(effects);
             }
-            ProjectionMsg::Done(ready, Ok(())) => state.stored(&ready),
-            ProjectionMsg::Done(ready, Err((error, commit))) => {
+            ProjectionMsg::Done(ready, took, Ok(())) => state.stored(&ready, took),
+            ProjectionMsg::Done(ready, _, Err((error, commit))) => {
                 return state.failed(&myself, ready, error, commit);
             }
             ProjectionMsg::Again(ready, commit) => state.commit(&myself, ready, *commit),
@@ -153,17 +157,25 @@ impl ProjectionState {
         self.is_committing = true;
         let (store, myself) = (Arc::clone(&self.args.store), myself.clone());
         let generation = self.args.generation.clone();
+        let live = self.args.live.clone();
         tokio::spawn(async move {
+            let committed = live.hear(&commit);
+            let started = Instant::now();
             let result = store.commit(commit).await;
+            if result.is_ok() {
+                live.tell(committed);
+            }
             let result = result.map_err(|(error, commit)| (error, Box::new(commit)));
             // A projection that is gone starts again at the stored offset, whatever that is by now.
-            drop(myself.send_message(ProjectionMsg::Done(ready, result)));
+            drop(myself.send_message(ProjectionMsg::Done(ready, started.elapsed(), result)));
             drop(generation);
         });
     }
 
-    fn stored(&mut self, ready: &Ready) {
+    fn stored(&mut self, ready: &Ready, took: Duration) {
         self.is_committing = false;
+        let is_backlog = ready.facts >= COMMIT_FACTS / 2;
+        self.pace.stored(Instant::now(), took, is_backlog);
         self.retry = FIRST_RETRY;
         let steps = ready.steps.iter().map(|(&partition, &(from, to))| Step {
             partition,
@@ -184,6 +196,7 @@ impl ProjectionState {
         if !matches!(error, StoreError::Unavailable(_)) {
             return Err(error.into());
         }
+        self.pace.failed();
         metrics::counter!(telemetry::COMMIT_RETRIES_TOTAL).increment(1);
         tracing::warn!(error = &error as &dyn std::error::Error, wait = ?self.retry, "store did not commit; trying again");
         drop(myself.send_after(self.retry, move || ProjectionMsg::Again(ready, commit)));

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinSet;
 use weir_engine::caps::Place;
 use weir_engine::catalog::{Catalog, EntityKey};
 use weir_engine::fact::Decoder;
@@ -17,6 +18,7 @@ use super::campaigns::Campaigns;
 use super::evidence;
 use super::fold::TenantFold;
 use super::gathered;
+use super::identities::{self, IdentityFilter};
 use super::writer::{Propose, SetStatus, Writer};
 use crate::campaign::CampaignState;
 use crate::faults::Faults;
@@ -42,6 +44,8 @@ pub(crate) struct TenantArgs {
     pub(crate) idle_after: Duration,
     pub(crate) faults: Faults,
     pub(crate) generation: Generation,
+    /// So many tenants read their identities at a time.
+    pub(crate) loads: Arc<Semaphore>,
 }
 
 /// What a tenant actor is told and asked.
@@ -52,6 +56,8 @@ pub(crate) enum TenantMsg {
     Deliver,
     /// Send checkpoints with this window.
     Checkpoint { window: u64 },
+    /// What conversions have taken was read from the store.
+    Identities(IdentityFilter),
     /// The fold has reached the head of the log.
     AtHead,
     /// Look for idle campaigns.
@@ -76,6 +82,8 @@ pub(crate) struct TenantShell {
     writer: Writer,
     folded_to: u64,
     evictions: u64,
+    /// Reads identities beside the fold; ends with the actor.
+    _loading: JoinSet<()>,
 }
 
 /// See the module.
@@ -110,6 +118,7 @@ impl Actor for TenantActor {
                 Arc::clone(args.routes.all()),
             ),
             folded_to: 0,
+            _loading: load_identities(&args, myself),
             evictions: fold.state.uniqueness().evicted(),
             fold,
             args,
@@ -132,6 +141,7 @@ impl Actor for TenantActor {
                 shell.campaigns.deliver(&myself.get_cell()).await?;
             }
             TenantMsg::Checkpoint { window } => shell.checkpoint(&myself, window).await?,
+            TenantMsg::Identities(stored) => shell.fold.taken.load(stored),
             TenantMsg::AtHead => {
                 shell.args.routes.open_gates(&shell.fold.state);
                 shell.writer.open(shell.fold.state.catalog()).await;
@@ -192,6 +202,20 @@ async fn restore(args: &TenantArgs) -> Result<TenantFold, ActorProcessingErr> {
     } = args.partition;
     let judged = ledger.judged(tenant, refold_from, next_offset).await?;
     Ok(TenantFold::new(state, next_offset, judged))
+}
+
+/// Begins to read what conversions have taken: until that is done, the store is asked for each.
+fn load_identities(args: &TenantArgs, myself: ActorRef<TenantMsg>) -> JoinSet<()> {
+    let mut loading = JoinSet::new();
+    let (ledger, loads) = (Arc::clone(&args.ports.ledger), Arc::clone(&args.loads));
+    let tenant = args.tenant;
+    loading.spawn(async move {
+        // The semaphore is never closed.
+        let _load = loads.acquire().await;
+        let stored = identities::stored(ledger.as_ref(), tenant).await;
+        drop(myself.send_message(TenantMsg::Identities(stored)));
+    });
+    loading
 }
 
 impl TenantShell {
@@ -282,15 +306,17 @@ impl TenantShell {
 
     /// Shows the click path what changed: configuration, and room under caps.
     fn publish(&mut self, judged: &[Judged], touched: &[(Place, i64)]) {
-        let changed = judged.iter().filter_map(|j| match &j.judgement {
-            Judgement::Config(change) => Some(change.key),
-            _ => None,
-        });
-        let changed: BTreeSet<EntityKey> = changed.collect();
+        let mut changed: BTreeSet<EntityKey> = BTreeSet::new();
+        let mut next = 0;
+        for judged in judged {
+            if let Judgement::Config(change) = &judged.judgement {
+                changed.insert(change.key);
+                next = judged.position.seq + 1;
+            }
+        }
         if !changed.is_empty() {
-            self.args
-                .routes
-                .publish(self.fold.state.catalog(), &changed);
+            let catalog = self.fold.state.catalog();
+            self.args.routes.publish(catalog, &changed, next);
         }
         self.args.routes.book(touched);
         let evicted = self.fold.state.uniqueness().evicted();

@@ -9,6 +9,7 @@ use weir_engine::judge::{Conversion, Evidence, Identities, Identity};
 use weir_engine::ports::{ClickLookup, Found, LedgerStore};
 
 use super::fold::{Need, TenantFold};
+use crate::telemetry;
 use crate::window::FactAt;
 
 const FIRST_WAIT: Duration = Duration::from_millis(20);
@@ -91,20 +92,24 @@ async fn by_identity(
     fold: &TenantFold,
     identity: Identity,
 ) -> Option<Conversion> {
-    match fold.recent.by_identity(identity) {
-        Some(recent) => Some(recent.clone()),
-        None => {
-            let tenant = fold.tenant();
-            insist("identity", || {
-                ports.ledger.conversion_by_identity(tenant, identity)
-            })
-            .await
-        }
+    if let Some(recent) = fold.recent.by_identity(identity) {
+        return Some(recent.clone());
     }
+    let is_new = fold.taken.is_surely_new(identity);
+    let answer = if is_new { "surely_new" } else { "asked" };
+    metrics::counter!(telemetry::IDENTITY_LOOKUPS_TOTAL, "answer" => answer).increment(1);
+    if is_new {
+        return None;
+    }
+    let tenant = fold.tenant();
+    insist("identity", || {
+        ports.ledger.conversion_by_identity(tenant, identity)
+    })
+    .await
 }
 
 /// Asks until there is an answer, with growing waits.
-async fn insist<T, E: Error + 'static, F: Future<Output = Result<T, E>>>(
+pub(super) async fn insist<T, E: Error + 'static, F: Future<Output = Result<T, E>>>(
     what: &str,
     ask: impl Fn() -> F,
 ) -> T {

@@ -17,6 +17,7 @@ use weir_engine::judge::{
 };
 use weir_engine::ports::{EntityRow, JudgedRange};
 
+use super::identities::IdentityFilter;
 use super::recent::Recent;
 use crate::window::FactAt;
 
@@ -34,6 +35,8 @@ pub(crate) enum Need {
 pub(crate) struct TenantFold {
     pub(crate) state: TenantState,
     pub(crate) recent: Recent,
+    /// What conversions have taken, stored or not.
+    pub(crate) taken: IdentityFilter,
     effects_from: u64,
     stored: BTreeMap<u64, Judgement>,
 }
@@ -44,6 +47,10 @@ impl TenantFold {
         Self {
             state,
             recent: Recent::default(),
+            taken: match effects_from {
+                0 => IdentityFilter::of_nothing(),
+                _ => IdentityFilter::default(),
+            },
             effects_from,
             stored: read_back(range),
         }
@@ -129,6 +136,9 @@ impl TenantFold {
         let changed = judged.changed.iter().map(|c| &c.conversion);
         for conversion in made.chain(changed) {
             self.recent.put(position.seq, conversion);
+            if let Some(identity) = conversion.identity {
+                self.taken.put(identity);
+            }
         }
         judged
     }
@@ -144,6 +154,9 @@ impl TenantFold {
             .state
             .judge_status_change(position, at, change, prior)?;
         self.recent.put(position.seq, &changed.conversion);
+        if let Some(identity) = changed.conversion.identity {
+            self.taken.put(identity);
+        }
         Some(changed)
     }
 

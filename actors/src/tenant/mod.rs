@@ -13,6 +13,7 @@ mod campaigns;
 pub(crate) mod evidence;
 pub(crate) mod fold;
 mod gathered;
+pub(crate) mod identities;
 mod recent;
 mod writer;
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
-use weir_actors::{Clock, Mesh, Options, Ports, replay};
+use weir_actors::{Clock, Known, Mesh, Options, Ports, replay};
 use weir_embedded::{Embedded, Snapshot, TableDigest};
 use weir_engine::catalog::{Change, EntityKey, EntityKind};
 use weir_engine::click_id::{ClickId, ClickKey, EPOCH_MS, Parts};
@@ -14,9 +14,11 @@ use weir_engine::fact::{
     AuthKind, ClickCore, ClickDetail, ClickOutcome, ClickReason, ConversionReceived, Kind, Sent,
 };
 use weir_engine::ids::{AdvertiserId, ArmId, OfferId, Position, TenantId, UnixMs};
-use weir_engine::ports::{Append, LedgerStore};
+use weir_engine::ports::{Append, ClickLookup, LedgerStore};
 use weir_engine::record::Record;
 use weir_journal::{Cursors, Journal, StoredLog};
+
+use crate::away::FakeAway;
 
 pub const ADVERTISER: u32 = 1;
 pub const AFFILIATE: u32 = 2;
@@ -29,19 +31,30 @@ pub struct World {
     folder: tempfile::TempDir,
     now: Arc<AtomicU64>,
     minted: u64,
+    /// What stands before the log's own look-up of clicks.
+    cache: Option<Cache>,
     running: Option<Running>,
 }
+
+type Cache = Box<dyn Fn(Arc<dyn ClickLookup>) -> Arc<dyn ClickLookup> + Send + Sync>;
 
 struct Running {
     mesh: Mesh,
     journal: Journal,
     store: Arc<Embedded>,
+    away: Arc<FakeAway>,
 }
 
 impl World {
     /// A world with nothing in it, started.
     pub async fn new(options: Options) -> Self {
+        Self::with_cache(options, None).await
+    }
+
+    /// The same with a cache of clicks.
+    pub async fn with_cache(options: Options, cache: Option<Cache>) -> Self {
         let mut world = Self {
+            cache,
             folder: tempfile::tempdir().unwrap(),
             now: Arc::new(AtomicU64::new(EPOCH_MS + 1_000_000)),
             minted: 0,
@@ -53,6 +66,50 @@ impl World {
 
     /// Starts journal, store and actors on the folder.
     pub async fn start(&mut self, options: Options) {
+        let (ports, store, away) = self.open().await;
+        self.begin(ports, options, None, store, away).await.unwrap();
+        let at_head = tokio::time::timeout(Duration::from_secs(20), self.mesh().at_head());
+        at_head.await.expect("the head is reached in time");
+    }
+
+    /// Starts with a store that is away.
+    pub async fn start_away(&mut self, options: Options, known: Known) {
+        let (ports, store, away) = self.open().await;
+        away.take_away(true);
+        let begun = self.begin(ports, options, Some(known), store, away);
+        begun.await.unwrap();
+    }
+
+    /// Tries to start with a store that is away, and nothing else to begin with.
+    pub async fn refuses_to_start_away(&mut self, options: Options) {
+        let (ports, store, away) = self.open().await;
+        away.take_away(true);
+        let journal = ports.journal.clone();
+        let error = self.begin(ports, options, None, store, away).await;
+        assert!(error.unwrap_err().contains("not available"));
+        journal.close().unwrap();
+    }
+
+    async fn begin(
+        &mut self,
+        ports: Ports,
+        options: Options,
+        known: Option<Known>,
+        store: Arc<Embedded>,
+        away: Arc<FakeAway>,
+    ) -> Result<(), String> {
+        let journal = ports.journal.clone();
+        let mesh = Mesh::start(ports, options, known).await;
+        self.running = Some(Running {
+            mesh: mesh.map_err(|error| error.to_string())?,
+            journal,
+            store,
+            away,
+        });
+        Ok(())
+    }
+
+    async fn open(&self) -> (Ports, Arc<Embedded>, Arc<FakeAway>) {
         let store = Arc::new(Embedded::open(self.folder.path().join("state.db")).unwrap());
         let mut must_reach = Cursors::START;
         for partition in store.offsets().await.unwrap() {
@@ -68,22 +125,38 @@ impl World {
         )
         .unwrap();
         let now = Arc::clone(&self.now);
+        let away = FakeAway::before(Arc::clone(&store));
+        let log: Arc<dyn ClickLookup> = Arc::new(journal.clone());
         let ports = Ports {
-            journal: journal.clone(),
             lane: journal.shared_lane(),
-            clicks: Arc::new(journal.clone()),
-            ledger: Arc::clone(&store) as _,
-            catalog: Arc::clone(&store) as _,
+            clicks: match &self.cache {
+                Some(cache) => cache(log),
+                None => log,
+            },
+            journal,
+            ledger: Arc::clone(&away) as _,
+            catalog: Arc::clone(&away) as _,
             clock: Clock::from(move || UnixMs(now.load(Ordering::Relaxed))),
         };
-        let mesh = Mesh::start(ports, options).await.unwrap();
-        let at_head = tokio::time::timeout(Duration::from_secs(20), mesh.at_head());
-        at_head.await.expect("the head is reached in time");
-        self.running = Some(Running {
-            mesh,
-            journal,
-            store,
-        });
+        (ports, store, away)
+    }
+
+    /// What stands before the store.
+    pub fn away(&self) -> &FakeAway {
+        &self.running.as_ref().unwrap().away
+    }
+
+    /// Waits until the tenant's actor knows which identities are taken.
+    pub async fn identities_are_known(&mut self, tenant: TenantId, click: ClickId) {
+        for n in 0..1_000 {
+            let asked = self.away().identities_asked();
+            let (_, position) = self.convert(tenant, click, &format!("known {n}")).await;
+            self.stored(position).await;
+            if self.away().identities_asked() == asked {
+                return;
+            }
+        }
+        panic!("the store is asked for every identity");
     }
 
     /// Stops everything in order.
@@ -144,6 +217,14 @@ impl World {
 
     pub fn store(&self) -> &Arc<Embedded> {
         &self.running.as_ref().unwrap().store
+    }
+
+    pub fn journal(&self) -> &Journal {
+        &self.running.as_ref().unwrap().journal
+    }
+
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     pub fn now(&self) -> UnixMs {
@@ -304,6 +385,13 @@ impl World {
         click_id: ClickId,
         txid: &str,
     ) -> (ClickId, Position) {
+        let received_id = self.next_received(tenant);
+        let position = self.convert_as(tenant, received_id, click_id, txid).await;
+        (received_id, position)
+    }
+
+    /// The id of the next postback.
+    pub fn next_received(&mut self, tenant: TenantId) -> ClickId {
         self.minted += 1;
         let parts = Parts {
             key_number: 0,
@@ -312,8 +400,19 @@ impl World {
             node: 1,
             sequence: (self.minted & 0xffff) as u16,
         };
+        ClickId::mint(parts, &KEY)
+    }
+
+    /// Writes a received conversion under an id.
+    pub async fn convert_as(
+        &self,
+        tenant: TenantId,
+        received_id: ClickId,
+        click_id: ClickId,
+        txid: &str,
+    ) -> Position {
         let received = ConversionReceived {
-            received_id: ClickId::mint(parts, &KEY),
+            received_id,
             advertiser: Some(ADVERTISER),
             click_id: Some(click_id),
             auth: AuthKind::Token,
@@ -327,9 +426,7 @@ impl World {
         };
         let mut open = Vec::new();
         received.write(&mut open);
-        let position = self
-            .append(tenant, Kind::ConversionReceived, &open, None)
-            .await;
-        (received.received_id, position)
+        self.append(tenant, Kind::ConversionReceived, &open, None)
+            .await
     }
 }

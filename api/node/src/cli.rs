@@ -60,6 +60,9 @@ pub enum Command {
     Journal(JournalCommand),
     /// Rebuild everything derived from the journal, and compare
     Replay(ReplayArgs),
+    /// The index of single clicks and conversions
+    #[command(subcommand)]
+    Search(SearchCommand),
     /// Check the books: balances, accruals, reports against ledger
     Verify,
     /// Copy store, sealed segments and secrets, consistent at one offset, while running
@@ -180,12 +183,26 @@ pub struct ReplayArgs {
     /// Compare with the live store and exit 1 on a difference; nothing is changed
     #[arg(long)]
     pub check: bool,
-    /// Rebuild into this store file instead of a temporary one
-    #[arg(long, value_name = "FILE", conflicts_with = "check")]
-    pub into: Option<PathBuf>,
+    /// Rebuild into this store instead of a temporary file: a new file, or the URL of an empty database
+    /// (mysql://user:password@host/database)
+    #[arg(long, value_name = "FILE|URL", conflicts_with = "check")]
+    pub into: Option<String>,
     /// Facts a transaction [default: as the server does]
     #[arg(long, value_name = "N")]
     pub batch: Option<u64>,
+}
+
+/// See `weir search --help`.
+#[derive(Debug, Subcommand)]
+pub enum SearchCommand {
+    /// Build the index anew from the journal, while a server runs; readers see it when it is whole
+    Reindex {
+        /// Share of the time that the index is given work, in percent
+        #[arg(long, value_name = "PERCENT", default_value_t = 80, value_parser = clap::value_parser!(u8).range(1..=100))]
+        duty_percent: u8,
+    },
+    /// What the index holds, and how far it has come
+    Status,
 }
 
 /// See `weir config --help`.

@@ -3,6 +3,7 @@
 //! ```text
 //! DIR/journal/    segments, indexes, cut/
 //! DIR/state.db    the embedded store
+//! DIR/known.json   with a store elsewhere: what was configured, for a start without it
 //! DIR/secrets/    master (0600)
 //! ```
 
@@ -66,6 +67,11 @@ impl DataFolder {
     /// The embedded store.
     pub fn store(&self) -> PathBuf {
         self.0.join("state.db")
+    }
+
+    /// What was configured, copied from a store elsewhere.
+    pub fn known(&self) -> PathBuf {
+        self.0.join("known.json")
     }
 
     /// Where a running server listens.

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use weir_actors::telemetry::{CONVERSIONS_TOTAL, JOURNAL_LAG_FACTS, SHED_REASONS, SHED_TOTAL};
-use weir_actors::{Clock, Journal, Mesh};
+use weir_actors::{Clock, Journal, Mesh, SearchStatus};
 use weir_api::admin::{self, AdminContext, Allowance, Random};
 use weir_api::edge::telemetry;
 use weir_api::ops::{self, Health, OpsContext};
@@ -155,9 +155,18 @@ impl Running {
     }
 
     /// From now on the process says that it has started.
-    pub fn announce_start(&self, mesh: Mesh, journal: Journal) {
+    pub fn announce_start(
+        &self,
+        mesh: Mesh,
+        journal: Journal,
+        search: Option<watch::Receiver<SearchStatus>>,
+    ) {
         // Set once, by the one who starts.
-        let _ = self.vital.parts.set(Parts { mesh, journal });
+        let _ = self.vital.parts.set(Parts {
+            mesh,
+            journal,
+            search,
+        });
     }
 
     /// From now on the process says that it is not ready.
@@ -196,6 +205,7 @@ struct Vital {
 struct Parts {
     mesh: Mesh,
     journal: Journal,
+    search: Option<watch::Receiver<SearchStatus>>,
 }
 
 impl Vital {
@@ -244,6 +254,10 @@ impl Parts {
             health.degraded.push("fold behind".to_owned());
         } else if behind > FACTS_BEHIND {
             health.degraded.push(format!("store {behind} facts behind"));
+        }
+        let search = self.search.as_ref().map(|status| status.borrow().clone());
+        if let Some(trouble) = search.and_then(|status| status.trouble) {
+            health.degraded.push(format!("search: {trouble}"));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The binary `weir`: configuration, wiring, signals, commands. The only place that names products.
 
+mod cache;
 mod cli;
 mod commands;
 mod data_folder;
@@ -9,9 +10,11 @@ mod doors;
 mod facts_json;
 mod logging;
 mod ready;
+mod search;
 mod server;
 mod settings;
 mod signals;
+mod state;
 mod upkeep;
 mod visitors;
 
@@ -60,11 +63,12 @@ fn run(cli: Cli, loaded: Loaded) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(args) => server::run(settings, args.ready_file.as_deref()),
         Command::Demo(args) => demo::run(settings, &args),
-        Command::Migrate(command) => commands::migrate(&command, &folder()?, output),
-        Command::Journal(command) => commands::journal(command, &folder()?, output),
-        Command::Replay(args) => commands::replay(&args, &folder()?, output),
-        Command::Verify => commands::verify(&folder()?, output),
-        Command::Backup { dir } => commands::backup(&dir, &folder()?),
+        Command::Migrate(command) => commands::migrate(&command, settings, &folder()?, output),
+        Command::Journal(command) => commands::journal(command, settings, &folder()?, output),
+        Command::Replay(args) => commands::replay(&args, settings, &folder()?, output),
+        Command::Search(command) => commands::search(&command, settings, &folder()?, output),
+        Command::Verify => commands::verify(settings, &folder()?, output),
+        Command::Backup { dir } => commands::backup(&dir, settings, &folder()?),
         Command::Config(command) => Ok(commands::config(&command, &loaded, output)),
         Command::Doctor => commands::doctor(settings, output),
         Command::Healthcheck { ops } => commands::healthcheck(ops, settings),

@@ -10,24 +10,26 @@ use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
-use weir_actors::{Clock, Mesh, Options, Ports};
+use weir_actors::live::{LiveProjection, LiveTap};
+use weir_actors::{Clock, Known, Mesh, Options, Ports, SearchFollower};
 use weir_api::admin::AdminContext;
-use weir_api::edge::{self, Edge, EdgeHandle, EdgeOptions, OnUnavailable};
-use weir_embedded::Embedded;
+use weir_api::edge::{self, Anonymous, Edge, EdgeHandle, EdgeOptions, OnUnavailable};
+use weir_elasticsearch::Elasticsearch;
 use weir_engine::click_id::EPOCH_MS;
-use weir_engine::ids::{PARTITIONS, UnixMs};
-use weir_engine::ports::{LedgerStore, ReportStore};
+use weir_engine::ids::UnixMs;
 use weir_engine::secrets::MasterSecret;
 use weir_engine::visitor::{Countries, UserAgents};
 use weir_journal::{Cursors, FolderLock, Journal};
 
+use crate::cache::Cache;
 use crate::data_folder::DataFolder;
 use crate::doors::{Doors, Running};
 use crate::ready::{Backends, Ready};
 use crate::settings::{self, Durability, OnJournalUnavailable, Settings};
 use crate::signals::StopSignals;
-use crate::upkeep::Upkeep;
-use crate::{doors, logging, visitors};
+use crate::state::{Opened, State};
+use crate::upkeep::{Stores, Upkeep};
+use crate::{doors, logging, search, visitors};
 
 /// Threads of actors, stores and the admin API.
 const WORKERS: usize = 2;
@@ -49,6 +51,8 @@ pub struct Server {
     edge: EdgeHandle,
     doors: Running,
     upkeep: Upkeep,
+    follower: Option<SearchFollower>,
+    _counters: Option<LiveProjection>,
 }
 
 /// Serves until told to stop.
@@ -115,17 +119,24 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
     let database = settings.geo.database.clone();
     let countries = tokio::task::spawn_blocking(move || visitors::countries(&database));
     let agents = tokio::task::spawn_blocking(visitors::agents);
-    // On a thread of the runtime, from which the store's own thread takes its place behind the clicks.
-    let file = folder.store();
-    let store = tokio::task::spawn_blocking(move || Embedded::open(file));
-    let store = Arc::new(store.await?.context("store")?);
-    let journal = open_journal(settings, &folder, lock, store.as_ref()).await?;
-    let mesh = start_mesh(settings, &store, &journal).await?;
+    let Opened {
+        state,
+        known,
+        cursors,
+    } = State::open(settings, &folder).await?;
+    let journal = open_journal(settings, &folder, lock, cursors)?;
+    let cache = Cache::of(settings, &secrets)?;
+    let tap = cache.tap();
+    let mesh = start_mesh(settings, &state, &journal, known, tap.clone()).await?;
+    let index = search::index(settings, Handle::current()).context("[stores] search")?;
+    let index = index.map(Arc::new);
     let urls = Urls::of(&listeners, &doors)?;
     let parts = Parts {
         mesh,
         journal,
-        store,
+        state,
+        cache,
+        index,
         secrets,
         agents: Arc::new(agents.await??),
         countries: Arc::new(countries.await??),
@@ -142,10 +153,23 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
         patience,
     )?;
     urls.write(&folder)?;
-    let upkeep = Upkeep::start(mesh, journal, &parts.store, settings.journal.retention);
-    doors.announce_start(mesh.clone(), journal.clone());
+    let follower = parts
+        .index
+        .clone()
+        .map(|index| search::follow(index, settings, &parts.state, journal, &folder));
+    let upkeep = Upkeep::start(
+        mesh,
+        journal,
+        &parts.stores(),
+        &folder,
+        settings.journal.retention,
+    );
+    let search = follower.as_ref().map(SearchFollower::status);
+    doors.announce_start(mesh.clone(), journal.clone(), search);
     Ok(Server {
-        ready: ready(settings, &folder, urls),
+        ready: ready(settings, &folder, &parts, urls),
+        follower,
+        _counters: parts.cache.keep_counters(tap, &parts.state),
         agents: parts.agents,
         countries: parts.countries,
         node: settings.node.id,
@@ -169,22 +193,30 @@ async fn sum_up(metrics: PrometheusHandle) {
 
 async fn start_mesh(
     settings: &Settings,
-    store: &Arc<Embedded>,
+    state: &State,
     journal: &Journal,
+    known: Option<Known>,
+    live: LiveTap,
 ) -> anyhow::Result<Mesh> {
     let ports = Ports {
         lane: journal.shared_lane(),
         journal: journal.clone(),
         clicks: Arc::new(journal.clone()),
-        ledger: Arc::clone(store) as _,
-        catalog: Arc::clone(store) as _,
+        ledger: state.ledger(),
+        catalog: state.catalog(),
         clock: Clock::system(),
     };
     let options = Options {
         shared_hosts: shared_hosts(settings),
+        catch_up: match state {
+            // Nobody else uses the file.
+            State::Embedded(_) => 1.0,
+            State::Mysql(_) => f64::from(settings.stores.catch_up_percent) / 100.0,
+        },
+        live,
         ..Options::default()
     };
-    let started = Mesh::start(ports, options).await;
+    let started = Mesh::start(ports, options, known).await;
     started.map_err(|e| anyhow::anyhow!("actors: {e}"))
 }
 
@@ -192,7 +224,9 @@ async fn start_mesh(
 struct Parts {
     mesh: Mesh,
     journal: Journal,
-    store: Arc<Embedded>,
+    state: State,
+    cache: Cache,
+    index: Option<Arc<Elasticsearch>>,
     secrets: MasterSecret,
     agents: Arc<UserAgents>,
     countries: Arc<Countries>,
@@ -201,6 +235,14 @@ struct Parts {
 }
 
 impl Parts {
+    /// What must have a fact before its segment may go.
+    fn stores(&self) -> Stores {
+        Stores {
+            state: self.state.clone(),
+            index: self.index.clone().map(|index| index as _),
+        }
+    }
+
     fn edge(&self, settings: &Settings) -> Edge {
         let options = edge_options(settings, &self.journal, self.public_url.clone());
         Edge {
@@ -209,8 +251,9 @@ impl Parts {
             secrets: self.secrets.clone(),
             agents: Arc::clone(&self.agents),
             countries: Arc::clone(&self.countries),
-            clicks: Arc::new(self.journal.clone()),
-            reports: Arc::clone(&self.store) as Arc<dyn ReportStore>,
+            clicks: self.cache.clicks(&self.journal),
+            anonymous: Anonymous::new(Some(Anonymous::USUAL)),
+            reports: self.state.reports(),
             runtime: self.runtime.clone(),
             clock: Clock::system(),
         }
@@ -219,9 +262,11 @@ impl Parts {
     fn admin(&self, settings: &Settings) -> AdminContext {
         AdminContext {
             actors: Arc::new(self.mesh.clone()),
-            reports: Arc::clone(&self.store) as _,
-            ledger: Arc::clone(&self.store) as _,
-            clicks: Arc::new(self.journal.clone()),
+            reports: self.state.reports(),
+            source: self.state.word(),
+            ledger: self.state.ledger(),
+            clicks: self.cache.clicks(&self.journal),
+            search: self.index.clone().map(|index| index as _),
             secrets: self.secrets.clone(),
             operator_key: self.secrets.operator_key(1),
             public_url: self.public_url.clone(),
@@ -230,29 +275,27 @@ impl Parts {
             countries: Some(Arc::clone(&self.countries)),
             uniqueness_capacity: settings.uniqueness.capacity,
             allowance: doors::ALLOWANCE,
+            limits: self.cache.limits(),
+            counters: self.cache.counters(),
             now: doors::now(),
             random: doors::random(),
         }
     }
 }
 
-async fn open_journal(
+fn open_journal(
     settings: &Settings,
     folder: &DataFolder,
     lock: FolderLock,
-    store: &Embedded,
+    must_reach: Cursors,
 ) -> anyhow::Result<Journal> {
-    let mut must_reach = [0; PARTITIONS as usize];
-    for partition in store.offsets().await.context("store")? {
-        must_reach[usize::from(partition.partition)] = partition.next_offset;
-    }
     let options = weir_journal::Options {
         durability: match settings.journal.durability {
             Durability::Fsync => weir_journal::Durability::Fsync,
             Durability::Os => weir_journal::Durability::Os,
         },
         max_bytes: settings.journal.max_bytes.0,
-        must_reach: Cursors(must_reach),
+        must_reach,
         ..weir_journal::Options::default()
     };
     Ok(Journal::open_locked(folder.path(), &options, lock)?)
@@ -353,7 +396,7 @@ impl Urls {
     }
 }
 
-fn ready(settings: &Settings, folder: &DataFolder, urls: Urls) -> Ready {
+fn ready(settings: &Settings, folder: &DataFolder, parts: &Parts, urls: Urls) -> Ready {
     Ready {
         version: env!("CARGO_PKG_VERSION"),
         pid: std::process::id(),
@@ -362,9 +405,12 @@ fn ready(settings: &Settings, folder: &DataFolder, urls: Urls) -> Ready {
         admin: urls.admin,
         ops: urls.ops,
         backends: Backends {
-            state: "embedded",
-            cache: "memory",
-            search: "none",
+            state: parts.state.word(),
+            cache: parts.cache.word(),
+            search: match settings.stores.search.as_str() {
+                "" => "none",
+                _ => "elasticsearch",
+            },
             journal: "local",
             durability: match settings.journal.durability {
                 settings::Durability::Fsync => "fsync",
@@ -395,6 +441,9 @@ pub fn stop(runtime: tokio::runtime::Runtime, server: Server, settings: &Setting
     server.doors.stop();
     server.edge.stop();
     runtime.block_on(server.doors.ended());
+    if let Some(follower) = server.follower {
+        runtime.block_on(follower.stop());
+    }
     if !runtime.block_on(server.mesh.drain(left())) {
         tracing::warn!("not everything was stored in time; the next start reads the rest");
     }

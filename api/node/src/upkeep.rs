@@ -1,21 +1,21 @@
 //! What a running server does by the clock: segments past retention go, the books are checked.
 //!
 //! Always true: nothing here is waited for by a click, a postback or the fold: the books are read in a snapshot
-//! of their own, segments go that every durable reader has passed. Nothing is given up before the fold has
+//! of their own, segments go that every durable reader has passed, the index too. Nothing is given up before the fold has
 //! reached the head of the log, so that a verdict that a crash left unstored is judged again by the same clicks.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use weir_actors::Mesh;
-use weir_embedded::{Embedded, Snapshot};
 use weir_engine::ids::PARTITIONS;
-use weir_engine::ports::{LedgerStore, PartitionState};
+use weir_engine::ports::{PartitionState, SearchIndex};
 use weir_journal::{Cursors, Journal, Removed};
 
+use crate::data_folder::DataFolder;
 use crate::settings::Retention;
+use crate::state::{State, known};
 
 /// How often the books are checked.
 const CHECK_EVERY: Duration = Duration::from_secs(3600);
@@ -34,18 +34,23 @@ impl Upkeep {
     pub fn start(
         mesh: &Mesh,
         journal: &Journal,
-        store: &Arc<Embedded>,
+        stores: &Stores,
+        folder: &DataFolder,
         retention: Retention,
     ) -> Self {
-        let books = store.path().to_owned();
+        let state = &stores.state;
+        let runtime = tokio::runtime::Handle::current();
+        let (books, running) = (state.clone(), runtime.clone());
         let mut tasks = vec![repeat(mesh.clone(), CHECK_EVERY, move || {
-            check_books(books.clone());
+            running.block_on(check_books(&books));
         })];
+        if let State::Mysql(_) = state {
+            tasks.push(known::keep(state.clone(), mesh.clone(), folder.clone()));
+        }
         if let Some(age) = retention.age() {
-            let (journal, store) = (journal.clone(), Arc::clone(store));
-            let runtime = tokio::runtime::Handle::current();
+            let (journal, stores) = (journal.clone(), stores.clone());
             tasks.push(repeat(mesh.clone(), GIVE_UP_EVERY, move || {
-                match runtime.block_on(give_up(&journal, store.as_ref(), age)) {
+                match runtime.block_on(stores.give_up(&journal, age)) {
                     Ok(_) => {}
                     Err(error) => tracing::warn!(error = &*error, "old segments could not go"),
                 }
@@ -76,15 +81,13 @@ fn repeat(mesh: Mesh, every: Duration, work: impl Fn() + Send + Sync + 'static) 
 }
 
 /// Checks the books in a snapshot and says what it found: on the metrics, and each violation in the log.
-fn check_books(path: PathBuf) {
-    let looked = Snapshot::open(&path)
-        .map_err(anyhow::Error::from)
-        .and_then(|books| Ok((books.drift_micros()?, books.violations()?)));
-    match looked {
-        Ok((drift, violations)) => {
-            metrics::gauge!(DRIFT_MICROS).set(drift as f64);
-            metrics::gauge!(VIOLATIONS).set(violations.len() as f64);
-            for found in violations {
+async fn check_books(state: &State) {
+    match state.checked().await {
+        Ok(books) => {
+            let found = books.read;
+            metrics::gauge!(DRIFT_MICROS).set(found.drift_micros as f64);
+            metrics::gauge!(VIOLATIONS).set(found.violations.len() as f64);
+            for found in found.violations {
                 let (invariant, says, what) = (found.invariant, found.says, &found.what);
                 tracing::error!(tenant = %found.tenant, invariant, says, what, "the books do not hold");
             }
@@ -93,14 +96,33 @@ fn check_books(path: PathBuf) {
     }
 }
 
-/// Removes segments that are older than `age` and that every durable reader has passed.
-async fn give_up(
-    journal: &Journal,
-    store: &dyn LedgerStore,
-    age: Duration,
-) -> Result<Removed, Box<dyn std::error::Error + Send + Sync>> {
-    let passed = passed(&store.offsets().await?);
-    Ok(journal.remove_before(passed, age)?)
+/// What must have a fact before its segment may go.
+#[derive(Clone)]
+pub struct Stores {
+    /// The system of record.
+    pub state: State,
+    /// The index.
+    pub index: Option<Arc<dyn SearchIndex>>,
+}
+
+type AnyError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Stores {
+    /// Removes segments that are older than `age` and that every durable reader has passed; while one cannot be asked,
+    /// none goes.
+    async fn give_up(&self, journal: &Journal, age: Duration) -> Result<Removed, AnyError> {
+        let mut passed = passed(&self.state.ledger().offsets().await?);
+        if let Some(index) = &self.index {
+            let live = index.live().await?;
+            let cursor = index.cursor(live).await?.unwrap_or_default();
+            let mut indexed = Cursors::START;
+            for (partition, next) in cursor.offsets {
+                indexed.0[usize::from(partition)] = next;
+            }
+            passed = passed.nearest(&indexed);
+        }
+        Ok(journal.remove_before(passed, age)?)
+    }
 }
 
 /// What nobody reads again: the next start refolds from the last checkpoints on.
@@ -116,8 +138,9 @@ fn passed(partitions: &[PartitionState]) -> Cursors {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use weir_embedded::Embedded;
     use weir_engine::ids::{TenantId, UnixMs, partition_of};
-    use weir_engine::ports::{Advance, Append, Commit};
+    use weir_engine::ports::{Advance, Append, Commit, LedgerStore};
     use weir_engine::record::Record;
 
     const TENANT: TenantId = TenantId(1);
@@ -174,7 +197,12 @@ mod tests {
     async fn old_segments_go_when_the_store_has_them_and_no_start_reads_them_again() {
         let folder = tempfile::tempdir().unwrap();
         let (journal, store) = old_facts(folder.path()).await;
-        let gone = async |age| give_up(&journal, &store, age).await.unwrap().segments;
+        let store = Arc::new(store);
+        let stores = Stores {
+            state: State::Embedded(Arc::clone(&store)),
+            index: None,
+        };
+        let gone = async |age| stores.give_up(&journal, age).await.unwrap().segments;
         assert_eq!(gone(DAY).await, 0, "the store has nothing");
         store_has(&store, 6, 2).await;
         assert_eq!(gone(DAY).await, 0, "the next start refolds from the first");

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use weir_engine::ids::UnixMs;
-use weir_engine::ports::{ClickLookup, LedgerStore, ReportStore};
+use weir_engine::ports::{
+    ClickLookup, LedgerStore, RateLimits, ReportStore, SearchIndex, SharedCounters,
+};
 use weir_engine::secrets::MasterSecret;
 use weir_engine::visitor::{Countries, UserAgents};
 
@@ -16,10 +18,14 @@ pub struct AdminContext {
     pub actors: Arc<dyn Actors>,
     /// Sums, conversions, balances.
     pub reports: Arc<dyn ReportStore>,
+    /// The store that answers come from, by its word in the ready file.
+    pub source: &'static str,
     /// What was judged of a click.
     pub ledger: Arc<dyn LedgerStore>,
     /// Clicks by id.
     pub clicks: Arc<dyn ClickLookup>,
+    /// Single clicks and conversions, searched; `None` = there is no index.
+    pub search: Option<Arc<dyn SearchIndex>>,
     /// Tokens and click keys are derived from it.
     pub secrets: MasterSecret,
     /// The operator's key.
@@ -37,6 +43,10 @@ pub struct AdminContext {
     pub uniqueness_capacity: u32,
     /// Requests that a key may make.
     pub allowance: Allowance,
+    /// Counts requests of keys over all nodes; without it, and while it does not answer, each process counts its own.
+    pub limits: Option<Arc<dyn RateLimits>>,
+    /// Live counters of campaigns; without them, and while they do not answer, the store tells.
+    pub counters: Option<Arc<dyn SharedCounters>>,
     /// What time it is.
     pub now: Box<dyn Fn() -> UnixMs + Send + Sync>,
     /// Chance.

@@ -19,12 +19,14 @@ use poem::web::RemoteAddr;
 use poem::{Endpoint, Request, Response};
 use weir_actors::telemetry::SHED_TOTAL;
 use weir_engine::ids::UnixMs;
+use weir_engine::limits::{LimitKey, LimitScope, Standing};
+use weir_engine::ports::LocalLimits;
 
 use super::auth::{Identity, KeyRing};
 use super::context::AdminContext;
 use super::errors::problem_of_status;
 use super::idempotency::{self, Answers, Flight, Kept, Turn};
-use super::rate_limit::{Allowance, RateLimiter, Standing};
+use super::rate_limit::{Allowance, KeyLimits};
 use super::request_id;
 use crate::peers::network_of;
 use crate::problem::{Code, Problem};
@@ -56,8 +58,8 @@ pub(super) struct Door<E> {
     operations: Arc<E>,
     context: Arc<AdminContext>,
     keys: KeyRing,
-    rates: RateLimiter,
-    wrong_keys: RateLimiter,
+    rates: KeyLimits,
+    wrong_keys: LocalLimits,
     answers: Answers,
 }
 
@@ -66,8 +68,8 @@ impl<E: Endpoint + 'static> Door<E> {
         Self {
             operations: Arc::new(operations),
             keys: KeyRing::new(Arc::clone(&context.actors), &context.operator_key),
-            rates: RateLimiter::new(context.allowance, COUNTED_MAX),
-            wrong_keys: RateLimiter::new(WRONG_KEYS, COUNTED_MAX),
+            rates: KeyLimits::new(context.allowance, context.limits.clone(), COUNTED_MAX),
+            wrong_keys: LocalLimits::new(COUNTED_MAX),
             answers: Answers::new(ANSWERS_MAX.0, ANSWERS_MAX.1),
             context,
         }
@@ -81,7 +83,7 @@ impl<E: Endpoint + 'static> Door<E> {
         let mut body = Bytes::new();
         if needs_key {
             let identity = self.identify(&request, visit.now)?;
-            self.count(&identity, visit)?;
+            self.count(&identity, visit).await?;
             request.extensions_mut().insert(identity);
             body = read_body(&mut request).await?;
         }
@@ -111,7 +113,11 @@ impl<E: Endpoint + 'static> Door<E> {
             if problem.code != Code::Unauthorized {
                 return problem;
             }
-            let standing = self.wrong_keys.take(address_number(request), now);
+            let key = LimitKey {
+                scope: LimitScope::Address,
+                number: address_number(request),
+            };
+            let standing = self.wrong_keys.take_now(key, 1, WRONG_KEYS, now);
             if standing.is_allowed {
                 problem
             } else {
@@ -120,11 +126,10 @@ impl<E: Endpoint + 'static> Door<E> {
         })
     }
 
-    fn count(&self, identity: &Identity, visit: &mut Visit) -> Result<(), Problem> {
+    async fn count(&self, identity: &Identity, visit: &mut Visit) -> Result<(), Problem> {
         let (tenant, key) = identity.number();
-        let standing = self
-            .rates
-            .take((u64::from(tenant) << 32) | u64::from(key), visit.now);
+        let number = (u64::from(tenant) << 32) | u64::from(key);
+        let standing = self.rates.take(number, visit.now).await;
         visit.standing = Some((self.rates.allowance(), standing));
         if standing.is_allowed {
             return Ok(());

@@ -28,11 +28,13 @@ mod idempotency;
 mod input;
 mod links;
 mod list;
+mod live;
 mod rate_limit;
 mod refined;
 mod reports;
 mod request_id;
 mod resources;
+mod search;
 mod simulate;
 mod stores;
 mod tags;
@@ -52,6 +54,7 @@ pub use self::context::{AdminContext, Random};
 use self::conversions::ConversionsApi;
 use self::distribution::DistributionApi;
 use self::door::Door;
+use self::live::LiveApi;
 pub use self::rate_limit::Allowance;
 use self::refined::Refined;
 use self::reports::ReportsApi;
@@ -59,6 +62,7 @@ use self::resources::{
     AdvertisersApi, AffiliatesApi, ApiKeysApi, CampaignsApi, DomainsApi, OffersApi, TenantsApi,
     TermsApi,
 };
+use self::search::SearchApi;
 use self::simulate::SimulateApi;
 
 type Resources = (
@@ -73,10 +77,12 @@ type Resources = (
 );
 type Answers = (
     DistributionApi,
+    LiveApi,
     ReportsApi,
     BalancesApi,
     ClicksApi,
     ConversionsApi,
+    SearchApi,
     SimulateApi,
 );
 type Operations = (Resources, Answers);
@@ -101,10 +107,12 @@ fn operations(context: &Arc<AdminContext>) -> Operations {
     );
     let answers = (
         DistributionApi(c()),
+        LiveApi(c()),
         ReportsApi(c()),
         BalancesApi(c()),
         ClicksApi(c()),
         ConversionsApi(c()),
+        SearchApi(c()),
         SimulateApi(c()),
     );
     (resources, answers)

@@ -66,6 +66,8 @@ struct Answer {
     totals: Vec<Value>,
     /// How far the answer is complete.
     watermark: Watermark,
+    /// The store that it is from: `embedded` or `mysql`.
+    source: String,
     /// Whether rows come after this page.
     truncated: bool,
     /// What to ask with for the next page.
@@ -75,20 +77,31 @@ struct Answer {
 
 /// How far an answer is complete.
 #[derive(Debug, Object)]
-struct Watermark {
+pub(super) struct Watermark {
     /// Time of the newest fact that is in it.
-    at: Time,
+    pub(super) at: Time,
     /// The next fact of each partition that is not in it.
-    offsets: Vec<PartitionOffset>,
+    pub(super) offsets: Vec<PartitionOffset>,
 }
 
 /// A place in a partition of the log.
 #[derive(Debug, Object)]
-struct PartitionOffset {
+pub(super) struct PartitionOffset {
     /// The partition.
-    partition: u16,
+    pub(super) partition: u16,
     /// Number of the next fact.
-    next_offset: u64,
+    pub(super) next_offset: u64,
+}
+
+/// The store gave no report.
+pub(super) fn not_answered(error: ReportError) -> Problem {
+    match error {
+        ReportError::TooManyRows(error) => {
+            let message = error.to_string();
+            Problem::fields([FieldError::new("group_by", "too_many_rows", message)])
+        }
+        ReportError::Store(error) => not_readable(error),
+    }
 }
 
 /// Operations on reports.
@@ -111,20 +124,11 @@ impl ReportsApi {
         let query =
             ReportQuery::read(caller.tenant, zone, &question.value).map_err(Problem::fields)?;
         self.0.actors.settled(caller.tenant).await;
-        let page =
-            self.0
-                .reports
-                .report(caller.tenant, query)
-                .await
-                .map_err(|error| match error {
-                    ReportError::TooManyRows(error) => Problem::fields([FieldError::new(
-                        "group_by",
-                        "too_many_rows",
-                        error.to_string(),
-                    )]),
-                    ReportError::Store(error) => not_readable(error),
-                })?;
-        dto::shaped(serde_json::to_value(page).map_err(Problem::internal)?).map(Json)
+        let asking = self.0.reports.report(caller.tenant, query);
+        let page = asking.await.map_err(not_answered)?;
+        let mut page = serde_json::to_value(page).map_err(Problem::internal)?;
+        page["source"] = self.0.source.into();
+        dto::shaped(page).map(Json)
     }
 
     /// Says what may be asked

@@ -25,6 +25,8 @@ pub(super) enum Tag {
     Clicks,
     /// Single conversions.
     Conversions,
+    /// Single clicks and conversions, found by anything and counted by anything.
+    Search,
     /// Where a click would go.
     Routing,
 }

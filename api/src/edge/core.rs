@@ -18,6 +18,7 @@ use weir_engine::routing::ClickFacts;
 use weir_engine::secrets::MasterSecret;
 use weir_engine::visitor::{Countries, DeviceCache, PlaceCache, UserAgents, VisitorKeys};
 
+use super::anonymous::Anonymous;
 use super::minter::Minter;
 use super::telemetry::Meters;
 
@@ -70,6 +71,8 @@ pub struct Edge {
     pub countries: Arc<Countries>,
     /// Clicks by id, for postbacks that do not say whose they are.
     pub clicks: Arc<dyn ClickLookup>,
+    /// How often an address may send what proves nothing.
+    pub anonymous: Anonymous,
     /// Verdicts of the past.
     pub reports: Arc<dyn ReportStore>,
     /// The runtime of the actors, on which is read what may wait for a disk.

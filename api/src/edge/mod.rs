@@ -11,6 +11,7 @@
 //! earlier postback) is read on the actors' runtime; what is refused is counted by reason. Not here: TLS, the admin API, what facts mean.
 
 mod address;
+mod anonymous;
 mod body;
 mod click;
 mod connection;
@@ -26,6 +27,7 @@ mod service;
 pub mod telemetry;
 mod track;
 
+pub use self::anonymous::Anonymous;
 pub use self::core::{Edge, EdgeOptions, OnUnavailable};
 pub use self::minter::Minter;
 pub use self::serve::{EdgeHandle, ServeError, bind, serve};

@@ -24,7 +24,7 @@ use super::body::BodyRefused;
 use super::core::Core;
 use super::inbound::{Inbound, Unreadable};
 use super::respond::{self, Answer, FieldProblem};
-use super::{elsewhere, telemetry};
+use super::{anonymous, elsewhere, telemetry};
 
 /// How far back `time=` may lie.
 const OLDEST_TIME_MS: u64 = 90 * 86_400_000;
@@ -58,6 +58,8 @@ pub(super) enum Received {
     BodyRefused(BodyRefused),
     /// Its sender is not believed.
     Unauthenticated,
+    /// Its address has sent too much that proves nothing: it may send again in so many seconds.
+    TooMany(u64),
     /// It could not be recorded.
     Unavailable(AppendError),
 }
@@ -80,7 +82,26 @@ pub(super) async fn receive<L: Append>(core: &Core<L>, arrived: &Arrived<'_>) ->
             message: "names no click: give click_id".to_owned(),
         });
     }
-    match authenticate(core, arrived).await {
+    let limit = &core.edge.anonymous;
+    let who = anonymous::Sender {
+        address: arrived.address,
+        trusted: &core.edge.options.trusted_proxies,
+        now: core.edge.clock.now(),
+    };
+    // Before anything is looked up.
+    if arrived.inbound.token.is_empty()
+        && let Some(seconds) = limit.is_spent(who)
+    {
+        return Received::TooMany(seconds);
+    }
+    let sender = authenticate(core, arrived).await;
+    let proves_nothing = |sender: &Sender| matches!(sender.auth, AuthKind::Pixel | AuthKind::None);
+    if sender.as_ref().is_none_or(proves_nothing)
+        && let Some(seconds) = limit.count(who)
+    {
+        return Received::TooMany(seconds);
+    }
+    match sender {
         Some(sender) => record(core, arrived, &sender).await,
         None => Received::Unauthenticated,
     }
@@ -353,6 +374,7 @@ pub(super) fn answer(received: &Received, public_url: &str) -> Answer {
             let title = "the token, key or signature is not the advertiser's, or the address is not allowed";
             respond::problem(StatusCode::UNAUTHORIZED, "bad_token", title, &[])
         }
+        Received::TooMany(seconds) => respond::too_many(*seconds),
         Received::Unavailable(error) => respond::unavailable(respond::code_of(*error)),
     }
 }
@@ -369,6 +391,7 @@ pub(super) fn pixel(received: &Received) -> Answer {
         Received::Unreadable(what) => respond::pixel(&format!("unreadable; field={}", what.field)),
         Received::BodyRefused(why) => respond::pixel(&format!("unreadable; code={}", why.code)),
         Received::Unauthenticated => respond::pixel("bad_token"),
+        Received::TooMany(_) => respond::pixel("rate_limit"),
         Received::Unavailable(error) => {
             respond::pixel(&format!("unavailable; code={}", respond::code_of(*error)))
         }
@@ -389,6 +412,10 @@ fn count(received: &Received) {
             metrics::counter!(telemetry::UNAUTHENTICATED_TOTAL, "reason" => "bad_token")
                 .increment(1);
             "bad_token"
+        }
+        Received::TooMany(_) => {
+            telemetry::too_many();
+            "rate_limit"
         }
         Received::Unavailable(error) => {
             telemetry::shed(*error);

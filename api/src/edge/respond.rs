@@ -133,6 +133,16 @@ pub(super) fn unavailable(code: &str) -> Answer {
     problem(StatusCode::SERVICE_UNAVAILABLE, code, title, &[])
 }
 
+/// An address has sent too much that proves nothing.
+pub(super) fn too_many(seconds: u64) -> Answer {
+    let title = "too much came from this address that proves nothing; a token is never held up";
+    let status = StatusCode::TOO_MANY_REQUESTS;
+    let mut answer = problem(status, "rate_limit_exceeded", title, &[]);
+    let headers = answer.headers_mut();
+    headers.insert(header::RETRY_AFTER, seconds.into());
+    answer
+}
+
 /// The code of a failed append.
 pub(super) fn code_of(error: AppendError) -> &'static str {
     match error {

@@ -22,7 +22,7 @@ pub const NOT_CLICKS_TOTAL: &str = "weir_not_clicks_total";
 pub const BAD_REQUESTS_TOTAL: &str = "weir_bad_requests_total";
 /// Postbacks that were not believed, by `reason`.
 pub const UNAUTHENTICATED_TOTAL: &str = "weir_unauthenticated_total";
-/// Postbacks by `answer`: verdict, accepted (202), unreadable, bad_token, unavailable.
+/// Postbacks by `answer`: verdict, accepted (202), unreadable, bad_token, rate_limit, unavailable.
 pub const POSTBACKS_TOTAL: &str = "weir_postbacks_total";
 /// Connections that are open.
 pub const CONNECTIONS: &str = "weir_connections";
@@ -37,6 +37,11 @@ pub(super) fn bad_request(reason: &'static str) {
 /// A click or a postback could not be recorded.
 pub(super) fn shed(error: AppendError) {
     metrics::counter!(SHED_TOTAL, "reason" => respond::code_of(error)).increment(1);
+}
+
+/// An address has sent too much that proves nothing.
+pub(super) fn too_many() {
+    metrics::counter!(SHED_TOTAL, "reason" => "rate_limit").increment(1);
 }
 
 /// What every click is counted by, looked up once.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weir_actors::{Clock, Mesh, Options, Ports};
-use weir_api::edge::{self, Edge, EdgeHandle, EdgeOptions, OnUnavailable};
+use weir_api::edge::{self, Anonymous, Edge, EdgeHandle, EdgeOptions, OnUnavailable};
 use weir_embedded::Embedded;
 use weir_engine::click_id::EPOCH_MS;
 use weir_engine::ids::{PARTITIONS, UnixMs};
@@ -57,7 +57,7 @@ impl World {
             catalog: Arc::clone(&store) as _,
             clock: Clock::system(),
         };
-        let started = Mesh::start(ports, Options::default()).await;
+        let started = Mesh::start(ports, Options::default(), None).await;
         let mesh = started.map_err(|error| anyhow::anyhow!("actors: {error}"))?;
         mesh.at_head().await;
         Ok(Self {
@@ -97,6 +97,7 @@ impl World {
             agents: Arc::clone(&self.agents),
             countries: Arc::clone(&self.countries),
             clicks: Arc::new(self.journal.clone()),
+            anonymous: Anonymous::new(None),
             reports: Arc::clone(&self.store) as _,
             runtime: self.runtime.clone(),
             clock: Clock::system(),

@@ -30,7 +30,7 @@ const AT_A_TIME: usize = 4_096;
 const BATCH: usize = 65_536;
 const ROUNDS: usize = 3;
 /// 2026-01-01.
-const BEGAN: UnixMs = UnixMs(1_767_225_600_000);
+pub(super) const BEGAN: UnixMs = UnixMs(1_767_225_600_000);
 
 /// Facts a second of processor time, and a second of the clock.
 #[derive(Clone, Copy)]
@@ -51,7 +51,7 @@ pub fn run(folder: &Path) -> anyhow::Result<Vec<Measure>> {
     let before = world.written();
     runtime.block_on(world.settled());
     world.mesh.pause(true);
-    runtime.block_on(fill(&world, &names))?;
+    runtime.block_on(fill(&world, &names, CLICKS, BEGAN))?;
     let facts = world.written();
     let sync_ms = host::sync_ms(folder)?;
     let mut in_memory = Vec::new();
@@ -106,13 +106,18 @@ pub fn run(folder: &Path) -> anyhow::Result<Vec<Measure>> {
     ])
 }
 
-/// Writes the log.
-async fn fill(world: &World, names: &Names) -> anyhow::Result<()> {
+/// Writes a log of so many clicks, the first at `began`.
+pub(super) async fn fill(
+    world: &World,
+    names: &Names,
+    clicks: usize,
+    began: UnixMs,
+) -> anyhow::Result<()> {
     let mut mix = Mix::new(1, &world.countries);
-    let mut facts = Facts::new(world, names, BEGAN);
+    let mut facts = Facts::new(world, names, began);
     let lane = world.journal.shared_lane();
     let mut under_way = Vec::with_capacity(AT_A_TIME);
-    for _ in 0..CLICKS {
+    for _ in 0..clicks {
         under_way.push(facts.with(&mix.draw(), |record| lane.append(record))?);
         if under_way.len() == AT_A_TIME {
             for appending in under_way.drain(..) {
@@ -177,6 +182,15 @@ impl LedgerStore for Nowhere {
         _: Identity,
     ) -> PortFuture<'_, Result<Option<Conversion>, StoreError>> {
         empty(None)
+    }
+
+    fn identities(
+        &self,
+        _: TenantId,
+        _: Option<Identity>,
+        _: u32,
+    ) -> PortFuture<'_, Result<Vec<Identity>, StoreError>> {
+        empty(Vec::new())
     }
 
     fn conversion(

@@ -4,6 +4,7 @@ pub mod alone;
 pub mod clicks;
 pub mod fold;
 pub mod journal;
+pub mod mysql;
 
 use serde::{Deserialize, Serialize};
 

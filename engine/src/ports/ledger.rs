@@ -232,6 +232,14 @@ pub trait LedgerStore: Send + Sync + 'static {
         identity: Identity,
     ) -> PortFuture<'_, Result<Option<Conversion>, StoreError>>;
 
+    /// Identities that conversions of a tenant have taken, in order, the first `limit` of those above `after`.
+    fn identities(
+        &self,
+        tenant: TenantId,
+        after: Option<Identity>,
+        limit: u32,
+    ) -> PortFuture<'_, Result<Vec<Identity>, StoreError>>;
+
     /// A conversion as it stands at the stored offset.
     fn conversion(
         &self,

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use super::PortFuture;
 use crate::click_id::ClickId;
-use crate::ids::Position;
+use crate::ids::{Position, UnixMs};
 use crate::record::{OwnedRecord, Record};
 
 /// Why a fact is not in the log.
@@ -53,4 +53,7 @@ pub struct LookupError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 pub trait ClickLookup: Send + Sync + 'static {
     /// Finds a click that is in the log (durably). The caller checks tenant and place.
     fn find(&self, click_id: ClickId) -> PortFuture<'_, Result<Found, LookupError>>;
+
+    /// Clicks of this time or before may have been given up already; later ones are found if they ever were there.
+    fn kept_after(&self) -> UnixMs;
 }

@@ -1,29 +1,30 @@
 //! [`CatalogStore`] and [`LedgerStore`]: commits by the writing thread, evidence on the thread that asks.
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use weir_engine::catalog::EntityKey;
-use weir_engine::ids::{ConversionId, Position, TenantId, partition_of};
+use weir_engine::ids::{ConversionId, TenantId};
 use weir_engine::judge::{Conversion, Identity};
 use weir_engine::ports::{
     ActorKey, CapCounter, CatalogStore, Checkpoint, Commit, EntityRow, JudgedRange, LedgerStore,
-    PartitionState, PortFuture, StatusRow, StoreError, UNIQUE_BLOCK, UniqueBlock, VerdictRow,
+    PartitionState, PortFuture, StatusRow, StoreError, UniqueBlock,
 };
+use weir_sql::rows::{
+    cap_counter, checkpoint, conversion, entity, status_change, unique_block, verdict,
+};
+use weir_sql::{Dialect, questions};
 
+use crate::commit;
 use crate::query::{all, first};
 use crate::readers::in_one_snapshot;
-use crate::rows::{
-    cap_counter, checkpoint, conversion, entity, id_bytes, int, partition, status_change,
-    unique_block, verdict,
-};
 use crate::store::Embedded;
 
 impl CatalogStore for Embedded {
     fn entities(&self) -> PortFuture<'_, Result<Vec<EntityRow>, StoreError>> {
-        let sql = format!(
-            "SELECT {} FROM entities ORDER BY tenant_id, kind, number, second",
-            entity::COLUMNS
-        );
-        Box::pin(async move { self.readers.read(|c| all(c, &sql, [], entity::read)) })
+        let query = questions::entities();
+        Box::pin(async move {
+            self.readers
+                .read(|c| all(c, "entities", &query, entity::read))
+        })
     }
 
     fn entity(
@@ -31,12 +32,11 @@ impl CatalogStore for Embedded {
         tenant: TenantId,
         key: EntityKey,
     ) -> PortFuture<'_, Result<Option<EntityRow>, StoreError>> {
-        let sql = format!(
-            "SELECT {} FROM entities WHERE tenant_id = ?1 AND kind = ?2 AND number = ?3 AND second = ?4",
-            entity::COLUMNS
-        );
-        let place = (tenant.0, key.kind.code(), key.number, key.second);
-        Box::pin(async move { self.readers.read(|c| first(c, &sql, place, entity::read)) })
+        let query = questions::entity(tenant, key);
+        Box::pin(async move {
+            self.readers
+                .read(|c| first(c, "entities", &query, entity::read))
+        })
     }
 }
 
@@ -47,7 +47,7 @@ impl LedgerStore for Embedded {
     }
 
     fn offsets(&self) -> PortFuture<'_, Result<Vec<PartitionState>, StoreError>> {
-        Box::pin(async move { self.readers.read(partition::read_all) })
+        Box::pin(async move { self.readers.read(commit::states) })
     }
 
     fn commit(&self, commit: Commit) -> PortFuture<'_, Result<(), (StoreError, Commit)>> {
@@ -59,15 +59,23 @@ impl LedgerStore for Embedded {
         tenant: TenantId,
         identity: Identity,
     ) -> PortFuture<'_, Result<Option<Conversion>, StoreError>> {
-        let sql = format!(
-            "SELECT {} FROM conversions INDEXED BY conversions_by_identity WHERE tenant_id = ?1 AND identity = ?2
-             ORDER BY partition_id, seq LIMIT 1",
-            conversion::COLUMNS
-        );
-        let sought = (tenant.0, identity.0.to_be_bytes());
+        let query = questions::conversion_by_identity(Dialect::Sqlite, tenant, identity);
         Box::pin(async move {
             self.readers
-                .read(|c| first(c, &sql, sought, conversion::read))
+                .read(|c| first(c, "conversions", &query, conversion::read))
+        })
+    }
+
+    fn identities(
+        &self,
+        tenant: TenantId,
+        after: Option<Identity>,
+        limit: u32,
+    ) -> PortFuture<'_, Result<Vec<Identity>, StoreError>> {
+        let query = questions::identities(Dialect::Sqlite, tenant, after, limit);
+        Box::pin(async move {
+            self.readers
+                .read(|c| all(c, "conversions", &query, questions::identity))
         })
     }
 
@@ -83,13 +91,10 @@ impl LedgerStore for Embedded {
         &self,
         tenant: TenantId,
     ) -> PortFuture<'_, Result<Vec<CapCounter>, StoreError>> {
-        let sql = format!(
-            "SELECT {} FROM cap_counters WHERE tenant_id = ?1 ORDER BY cap, period_from",
-            cap_counter::COLUMNS
-        );
+        let query = questions::cap_counters(tenant);
         Box::pin(async move {
             self.readers
-                .read(|c| all(c, &sql, [tenant.0], cap_counter::read))
+                .read(|c| all(c, "cap_counters", &query, cap_counter::read))
         })
     }
 
@@ -97,7 +102,13 @@ impl LedgerStore for Embedded {
         &self,
         actor: ActorKey,
     ) -> PortFuture<'_, Result<Option<Checkpoint>, StoreError>> {
-        Box::pin(async move { self.readers.read(|c| checkpoint::read(c, actor)) })
+        let query = checkpoint::query(actor);
+        Box::pin(async move {
+            let parts = self
+                .readers
+                .read(|c| all(c, "checkpoints", &query, checkpoint::read))?;
+            checkpoint::join(actor, parts)
+        })
     }
 
     fn unique_blocks(
@@ -106,20 +117,10 @@ impl LedgerStore for Embedded {
         from: u64,
         to: u64,
     ) -> PortFuture<'_, Result<Vec<UniqueBlock>, StoreError>> {
-        let sql = format!(
-            "SELECT {} FROM unique_blocks WHERE partition_id = ?1 AND block >= ?2 AND block < ?3 ORDER BY block",
-            unique_block::COLUMNS
-        );
-        let first_block = int(from / UNIQUE_BLOCK);
-        let end = if from < to {
-            to.div_ceil(UNIQUE_BLOCK)
-        } else {
-            0
-        };
-        let blocks = (partition, first_block, int(end));
+        let query = questions::unique_blocks(partition, from, to);
         Box::pin(async move {
             self.readers
-                .read(|c| all(c, &sql, blocks, unique_block::read))
+                .read(|c| all(c, "unique_blocks", &query, unique_block::read))
         })
     }
 
@@ -129,10 +130,10 @@ impl LedgerStore for Embedded {
         from: u64,
         to: u64,
     ) -> PortFuture<'_, Result<JudgedRange, StoreError>> {
-        let stretch = Stretch { tenant, from, to };
+        let stretch = questions::Stretch { tenant, from, to };
         Box::pin(async move {
             self.readers
-                .read(|c| in_one_snapshot(c, |c| stretch.judged(c)))
+                .read(|c| in_one_snapshot(c, |c| judged(c, stretch)))
         })
     }
 }
@@ -143,97 +144,34 @@ pub(crate) fn conversion_of(
     tenant: TenantId,
     id: ConversionId,
 ) -> Result<Option<Conversion>, StoreError> {
-    let sql = format!(
-        "SELECT {} FROM conversions INDEXED BY conversions_by_id WHERE tenant_id = ?1 AND conversion_id = ?2",
-        conversion::COLUMNS
-    );
-    first(connection, &sql, (tenant.0, id_bytes(id)), conversion::read)
+    let query = questions::conversion(Dialect::Sqlite, tenant, id);
+    first(connection, "conversions", &query, conversion::read)
 }
 
-/// Facts `from..to` of a tenant.
-#[derive(Clone, Copy)]
-struct Stretch {
-    tenant: TenantId,
-    from: u64,
-    to: u64,
-}
-
-impl Stretch {
-    /// Rows of `table` in the stretch, in order of their places.
-    fn rows<T>(
-        self,
-        connection: &Connection,
-        (table, columns): (&str, &str),
-        read: impl FnMut(&rusqlite::Row<'_>) -> Result<T, StoreError>,
-    ) -> Result<Vec<T>, StoreError> {
-        let sql = format!(
-            "SELECT {columns} FROM {table}
-             WHERE tenant_id = ?1 AND partition_id = ?2 AND seq >= ?3 AND seq < ?4 ORDER BY seq"
-        );
-        let places = params![
-            self.tenant.0,
-            partition_of(self.tenant),
-            int(self.from),
-            int(self.to.min(i64::MAX as u64))
-        ];
-        all(connection, &sql, places, read)
-    }
-
-    fn judged(self, connection: &Connection) -> Result<JudgedRange, StoreError> {
-        let verdicts = self.rows(connection, ("verdicts", verdict::COLUMNS), verdict::read)?;
-        let made = self.rows(
-            connection,
-            ("conversions", conversion::COLUMNS),
-            conversion::read,
-        )?;
-        let changes = self.rows(
-            connection,
-            ("status_changes", status_change::COLUMNS),
-            status_change::read,
-        )?;
-        Ok(JudgedRange {
-            verdicts: with_made(verdicts, made)?,
-            status_changes: self.with_conversions(connection, changes)?,
-        })
-    }
-
-    fn with_conversions(
-        self,
-        connection: &Connection,
-        changes: Vec<StatusRow>,
-    ) -> Result<Vec<(StatusRow, Conversion)>, StoreError> {
-        changes
+fn judged(connection: &Connection, stretch: questions::Stretch) -> Result<JudgedRange, StoreError> {
+    let verdicts = all(connection, "verdicts", &stretch.verdicts(), verdict::read)?;
+    let made = all(
+        connection,
+        "conversions",
+        &stretch.conversions(),
+        conversion::read,
+    )?;
+    let changes = all(
+        connection,
+        "status_changes",
+        &stretch.status_changes(),
+        status_change::read,
+    )?;
+    let with_conversion = |change: StatusRow| {
+        let of = conversion_of(connection, stretch.tenant, change.conversion_id)?;
+        let of = of.ok_or_else(|| questions::missing("status_changes", change.position))?;
+        Ok((change, of))
+    };
+    Ok(JudgedRange {
+        verdicts: questions::with_made(verdicts, made)?,
+        status_changes: changes
             .into_iter()
-            .map(|change| {
-                let of = conversion_of(connection, self.tenant, change.conversion_id)?;
-                let of = of.ok_or_else(|| missing("status_changes", change.position))?;
-                Ok((change, of))
-            })
-            .collect()
-    }
-}
-
-/// Joins verdicts with the conversions made at their places; both in order of places.
-fn with_made(
-    verdicts: Vec<VerdictRow>,
-    made: Vec<Conversion>,
-) -> Result<Vec<(VerdictRow, Option<Conversion>)>, StoreError> {
-    let mut made = made.into_iter().peekable();
-    verdicts
-        .into_iter()
-        .map(|verdict| {
-            let conversion = made.next_if(|c| verdict.is_made && c.position == verdict.position);
-            if verdict.is_made && conversion.is_none() {
-                return Err(missing("verdicts", verdict.position));
-            }
-            Ok((verdict, conversion))
-        })
-        .collect()
-}
-
-fn missing(table: &'static str, at: Position) -> StoreError {
-    StoreError::Unreadable {
-        table,
-        what: format!("the conversion of {}/{} is missing", at.partition, at.seq),
-    }
+            .map(with_conversion)
+            .collect::<Result<_, StoreError>>()?,
+    })
 }

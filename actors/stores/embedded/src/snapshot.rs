@@ -6,27 +6,16 @@
 use std::path::Path;
 
 use rusqlite::Connection;
-use rusqlite::types::ValueRef;
-use sha2::{Digest as _, Sha256};
 use weir_engine::ports::{PartitionState, StoreError};
+use weir_sql::{
+    DERIVED, Dialect, Query, RowHash, Table, TableDigest, Violation, digest_query, invariants,
+};
 
+use crate::commit::states;
 use crate::connection::open_reader;
 use crate::failure::unavailable;
-use crate::invariants::{self, Violation};
 use crate::migrate::{self, SchemaError};
-use crate::rows::partition;
-use crate::tables::{DERIVED, Table};
-
-/// What a table holds, as a number to compare.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableDigest {
-    /// Which table.
-    pub table: &'static str,
-    /// SHA-256 over its rows in order of the primary key, in hexadecimal.
-    pub sha256: String,
-    /// How many rows.
-    pub rows: u64,
-}
+use crate::query::{SqliteRow, visit};
 
 /// The store as of one commit.
 #[derive(Debug)]
@@ -52,7 +41,7 @@ impl Snapshot {
     /// # Errors
     /// [`StoreError`].
     pub fn offsets(&self) -> Result<Vec<PartitionState>, StoreError> {
-        partition::read_all(&self.connection)
+        states(&self.connection)
     }
 
     /// A digest of every derived table.
@@ -69,7 +58,15 @@ impl Snapshot {
     /// # Errors
     /// [`StoreError`].
     pub fn drift_micros(&self) -> Result<i64, StoreError> {
-        invariants::drift_micros(&self.connection)
+        let mut drift = 0i128;
+        for sql in invariants::DRIFT {
+            let query = Query::new(Dialect::Sqlite.render(sql), []);
+            visit(&self.connection, &query, |row| {
+                drift = drift.saturating_add(invariants::difference(row)?);
+                Ok(())
+            })?;
+        }
+        Ok(i64::try_from(drift).unwrap_or(i64::MAX))
     }
 
     /// What does not hold of the books and the reports; empty when all does.
@@ -77,53 +74,26 @@ impl Snapshot {
     /// # Errors
     /// [`StoreError`].
     pub fn violations(&self) -> Result<Vec<Violation>, StoreError> {
-        invariants::check(&self.connection)
+        let mut violations = Vec::new();
+        for invariant in &invariants::ALL {
+            let query = Query::new(invariant.question(Dialect::Sqlite), []);
+            visit(&self.connection, &query, |row| {
+                violations.push(invariants::violation(invariant, row)?);
+                Ok(())
+            })?;
+        }
+        Ok(violations)
     }
 }
 
 fn digest(connection: &Connection, table: &Table) -> rusqlite::Result<TableDigest> {
-    let only = if table.only.is_empty() {
-        "TRUE"
-    } else {
-        table.only
-    };
-    let sql = format!(
-        "SELECT {} FROM {} WHERE {only} ORDER BY {}",
-        table.columns, table.name, table.key
-    );
-    let mut statement = connection.prepare(&sql)?;
+    let mut statement = connection.prepare(&digest_query(table))?;
     let columns = statement.column_count();
     let mut rows = statement.query([])?;
-    let (mut hash, mut count) = (Sha256::new(), 0);
+    let mut hash = RowHash::default();
     while let Some(row) = rows.next()? {
-        count += 1;
-        for column in 0..columns {
-            add(&mut hash, row.get_ref(column)?);
-        }
+        hash.add(&SqliteRow(row), columns)
+            .map_err(|what| rusqlite::Error::UserFunctionError(what.into()))?;
     }
-    Ok(TableDigest {
-        table: table.name,
-        sha256: hash
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect(),
-        rows: count,
-    })
-}
-
-/// Adds a value so that no two rows are the same bytes: its type, its length where that varies, itself.
-fn add(hash: &mut Sha256, value: ValueRef<'_>) {
-    let mut sized = |kind: u8, bytes: &[u8]| {
-        hash.update([kind]);
-        hash.update((bytes.len() as u64).to_be_bytes());
-        hash.update(bytes);
-    };
-    match value {
-        ValueRef::Null => sized(0, &[]),
-        ValueRef::Integer(number) => sized(1, &number.to_be_bytes()),
-        ValueRef::Real(number) => sized(2, &number.to_be_bytes()),
-        ValueRef::Text(text) => sized(3, text),
-        ValueRef::Blob(bytes) => sized(4, bytes),
-    }
+    Ok(hash.finish(table.name))
 }

@@ -4,12 +4,9 @@
 //! number where it fits, else the digits as text, which equals no number and the same digits only. Always true:
 //! what is compared is compared exactly; a question about money never fails for the amounts it finds.
 
+use rusqlite::Connection;
 use rusqlite::functions::{Aggregate, Context, FunctionFlags};
-use rusqlite::types::{ToSqlOutput, Value, ValueRef};
-use rusqlite::{Connection, Row};
-use weir_engine::ports::StoreError;
-
-use crate::rows::Fields;
+use rusqlite::types::{ToSqlOutput, ValueRef};
 
 /// Makes `sum_micros` known to a connection.
 pub fn register(connection: &Connection) -> rusqlite::Result<()> {
@@ -17,11 +14,6 @@ pub fn register(connection: &Connection) -> rusqlite::Result<()> {
         | FunctionFlags::SQLITE_DETERMINISTIC
         | FunctionFlags::SQLITE_INNOCUOUS;
     connection.create_aggregate_function("sum_micros", 1, flags, SumMicros)
-}
-
-/// Reads the next column of a sum as a number.
-pub fn take(fields: &mut Fields<'_>) -> Result<i128, StoreError> {
-    fields.make("a sum", |value: Value| exact(ValueRef::from(&value)))
 }
 
 struct SumMicros;
@@ -65,11 +57,4 @@ fn exact(value: ValueRef<'_>) -> Option<i128> {
         ValueRef::Text(digits) => std::str::from_utf8(digits).ok()?.parse().ok(),
         ValueRef::Real(_) | ValueRef::Blob(_) => None,
     }
-}
-
-/// `|a − b|` over rows of two sums, added up; beyond 64 bits the greatest number.
-pub fn difference(row: &Row<'_>) -> Result<i128, StoreError> {
-    let mut fields = Fields::of("invariants", row);
-    let (a, b) = (take(&mut fields)?, take(&mut fields)?);
-    Ok(a.saturating_sub(b).saturating_abs())
 }

@@ -8,13 +8,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 use weir_engine::ports::{Commit, PartitionState, StoreError};
 
 use crate::commit;
-use crate::failure::{stopped, unavailable};
-use crate::rows::partition;
+use crate::failure::stopped;
 
 /// What a commit that was not written gives back.
 type Refused = (StoreError, Box<Commit>);
@@ -93,7 +92,7 @@ fn run(mut connection: Connection, queue: &Receiver<Job>) {
         match job {
             Job::Commit(commit, reply) => drop(reply.send(written(&mut connection, commit))),
             Job::Claim(partitions, reply) => {
-                drop(reply.send(claimed(&mut connection, &partitions)))
+                drop(reply.send(commit::claim(&mut connection, &partitions)))
             }
         }
     }
@@ -105,20 +104,4 @@ fn written(connection: &mut Connection, commit: Box<Commit>) -> Result<(), Refus
     metrics::histogram!("weir_store_commit_seconds", "store" => "embedded")
         .record(started.elapsed());
     result.map_err(|error| (error, commit))
-}
-
-fn claimed(
-    connection: &mut Connection,
-    partitions: &[u16],
-) -> Result<Vec<PartitionState>, StoreError> {
-    let transaction = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(unavailable)?;
-    for &number in partitions {
-        partition::claim(&transaction, number).map_err(unavailable)?;
-    }
-    let all = partition::read_all(&transaction)?;
-    transaction.commit().map_err(unavailable)?;
-    let is_claimed = |state: &PartitionState| partitions.contains(&state.partition);
-    Ok(all.into_iter().filter(is_claimed).collect())
 }

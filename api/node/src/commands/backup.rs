@@ -1,4 +1,5 @@
-//! `weir backup`: store, segments and secrets, consistent at one offset, while the server runs.
+//! `weir backup`: store, segments and secrets, consistent at one offset, while the server runs. A store elsewhere is
+//! backed up by its own means, or rebuilt from the log: of it only what was configured is copied.
 //!
 //! First the store, then the log: the copied log then holds every fact that the copied store builds on, and what
 //! it holds beyond is folded by whoever starts on the copy.
@@ -8,19 +9,26 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use weir_engine::ports::PartitionState;
 
 use super::OK;
 use crate::data_folder::DataFolder;
+use crate::server;
+use crate::settings::Settings;
+use crate::state::{State, known};
 
 /// Copies the data folder into `dir`, which must not exist.
-pub fn backup(dir: &Path, folder: &DataFolder) -> anyhow::Result<ExitCode> {
+pub fn backup(dir: &Path, settings: &Settings, folder: &DataFolder) -> anyhow::Result<ExitCode> {
     anyhow::ensure!(
         !dir.exists(),
         "{} is there already; name a new folder",
         dir.display()
     );
     let copy = DataFolder::create(dir)?;
-    let offsets = weir_embedded::backup(&folder.store(), &copy.store())?;
+    let offsets = match settings.stores.state.as_str() {
+        "" => weir_embedded::backup(&folder.store(), &copy.store())?,
+        _ => server::runtime()?.block_on(copy_known(settings, folder, &copy))?,
+    };
     copy_files(&folder.journal(), &copy.journal())?;
     copy_files(&folder.secrets(), &copy.secrets())?;
     let report = weir_journal::verify(copy.path())?;
@@ -46,6 +54,21 @@ pub fn backup(dir: &Path, folder: &DataFolder) -> anyhow::Result<ExitCode> {
         report.facts
     );
     Ok(OK)
+}
+
+/// Copies what is configured, and says how far the store is that stays where it is.
+async fn copy_known(
+    settings: &Settings,
+    folder: &DataFolder,
+    copy: &DataFolder,
+) -> anyhow::Result<Vec<PartitionState>> {
+    let state = State::of_this_build(settings, folder).await?;
+    let offsets = state.ledger().offsets().await?;
+    known::write(&state, copy).await?;
+    eprintln!(
+        "the store itself is not copied: back it up by its own means, or rebuild it with `weir replay --into`"
+    );
+    Ok(offsets)
 }
 
 /// Copies the files of a folder (not of folders in it) and syncs them.

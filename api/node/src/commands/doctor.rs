@@ -1,16 +1,24 @@
 //! `weir doctor`: what is wrong with this machine and this installation, in words.
 
+use std::borrow::Cow;
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use tokio::runtime::Handle;
 use weir_embedded::Snapshot;
+use weir_engine::ports::{LedgerStore, PartitionState, SearchIndex};
+use weir_engine::secrets::MasterSecret;
 use weir_journal::StoredLog;
 
 use super::{OK, Table, failed};
+use crate::cache::Cache;
 use crate::cli::Output;
 use crate::data_folder::DataFolder;
+use crate::server;
 use crate::settings::Settings;
+use crate::state;
 use crate::visitors;
+use anyhow::Context;
 
 /// Open files that a busy edge needs.
 const FILES_WANTED: u64 = 16_384;
@@ -18,25 +26,30 @@ const FILES_WANTED: u64 = 16_384;
 const COUNTRIES_MAX_DAYS: u64 = 365;
 
 struct Check {
-    name: &'static str,
+    name: Cow<'static, str>,
     is_good: bool,
     says: String,
 }
 
 /// Looks at everything and prints a line each.
 pub fn doctor(settings: &Settings, output: Output) -> anyhow::Result<ExitCode> {
-    let checks = [
+    let mut checks = vec![
         files(),
         folder(settings),
         disk(settings),
         countries(settings),
-        store(settings),
-        log(settings),
     ];
+    match settings.stores.state.as_str() {
+        "" => checks.push(store(settings)),
+        url => checks.extend(mysql(url, settings)),
+    }
+    checks.extend(cache(settings));
+    checks.extend(search(settings));
+    checks.push(log(settings));
     let mut table = Table::new(&["check", "verdict", "says"]);
     for check in &checks {
         let verdict = if check.is_good { "ok" } else { "LOOK" };
-        table.row([check.name, verdict, &check.says]);
+        table.row([&*check.name, verdict, &check.says]);
     }
     print!("{}", table.render(output));
     Ok(if checks.iter().all(|c| c.is_good) {
@@ -46,9 +59,9 @@ pub fn doctor(settings: &Settings, output: Output) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn check(name: &'static str, is_good: bool, says: impl Into<String>) -> Check {
+fn check(name: impl Into<Cow<'static, str>>, is_good: bool, says: impl Into<String>) -> Check {
     Check {
-        name,
+        name: name.into(),
         is_good,
         says: says.into(),
     }
@@ -134,12 +147,88 @@ fn store(settings: &Settings) -> Check {
         .map_err(anyhow::Error::from)
         .and_then(|s| Ok(s.offsets()?))
     {
-        Ok(offsets) => {
-            let facts: u64 = offsets.iter().map(|o| o.next_offset).sum();
-            check("store", true, format!("readable; books of {facts} facts"))
-        }
+        Ok(offsets) => check("store", true, books(&offsets)),
         Err(error) => check("store", false, format!("{error:#}")),
     }
+}
+
+fn books(offsets: &[PartitionState]) -> String {
+    let facts: u64 = offsets.iter().map(|o| o.next_offset).sum();
+    format!("readable; books of {facts} facts")
+}
+
+/// The database: whether it answers, its schema, and how the server is set.
+fn mysql(url: &str, settings: &Settings) -> Vec<Check> {
+    let looked = server::runtime().and_then(|runtime| {
+        runtime.block_on(async {
+            let mysql = state::nobodys_mysql(url, settings)?;
+            let place = mysql.place();
+            let schema = weir_mysql::migrate::check(mysql.connections()).await;
+            let found = weir_mysql::examine(mysql.connections()).await;
+            let found = found.with_context(|| format!("{place} cannot be asked"))?;
+            let schema = match schema {
+                Ok(()) => check("schema", true, "of this build"),
+                Err(error) => check("schema", false, error.to_string()),
+            };
+            let answers = match mysql.offsets().await {
+                Ok(offsets) => check("store", true, format!("{place}: {}", books(&offsets))),
+                Err(_) => check("store", schema.is_good, format!("{place}: no books yet")),
+            };
+            let settings = found.into_iter().map(|finding| {
+                let is_good = finding.level != weir_mysql::Level::Bad;
+                check(finding.what, is_good, finding.text)
+            });
+            Ok([answers, schema].into_iter().chain(settings).collect())
+        })
+    });
+    looked.unwrap_or_else(|error| vec![check("store", false, format!("{error:#}"))])
+}
+
+/// The cache, if there is one.
+fn cache(settings: &Settings) -> Option<Check> {
+    if settings.stores.cache.is_empty() {
+        return None;
+    }
+    let looked = server::runtime().and_then(|runtime| {
+        runtime.block_on(async {
+            // Nothing is read or written, so the secret does not matter.
+            let cache = Cache::of(settings, &MasterSecret::new([0; 32]))?;
+            let server = cache.server().context("no cache is configured")?;
+            let version = server.version().await;
+            let version = version.with_context(|| format!("{} cannot be asked", server.place()))?;
+            Ok(format!("{}: {version}", server.place()))
+        })
+    });
+    Some(match looked {
+        Ok(says) => check("cache", true, says),
+        Err(error) => check("cache", false, format!("{error:#}")),
+    })
+}
+
+/// The search index, if there is one.
+fn search(settings: &Settings) -> Option<Check> {
+    if settings.stores.search.is_empty() {
+        return None;
+    }
+    let looked = server::runtime().and_then(|runtime| {
+        runtime.block_on(async {
+            let index = crate::search::index(settings, Handle::current())?;
+            let index = index.context("no index is configured")?;
+            let stats = index.stats().await;
+            let stats = stats.with_context(|| format!("{} cannot be asked", index.place()))?;
+            Ok(format!(
+                "{}, {}: {} clicks, {} conversions",
+                index.place(),
+                stats.product,
+                stats.clicks,
+                stats.conversions
+            ))
+        })
+    });
+    Some(match looked {
+        Ok(says) => check("search", true, says),
+        Err(error) => check("search", false, format!("{error:#}")),
+    })
 }
 
 fn log(settings: &Settings) -> Check {

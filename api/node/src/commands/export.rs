@@ -9,7 +9,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use weir_embedded::Embedded;
 use weir_engine::fact::{Fact, Kind, Malformed};
 use weir_engine::ids::{PARTITIONS, TenantId, UnixMs};
 use weir_engine::ports::{LedgerStore, UNIQUE_BLOCK};
@@ -21,6 +20,9 @@ use crate::cli::ExportArgs;
 use crate::data_folder::DataFolder;
 use crate::destinations::Destinations;
 use crate::facts_json;
+use crate::server;
+use crate::settings::Settings;
+use crate::state::{self, State};
 
 /// Facts read at a time.
 const BATCH: usize = 16_384;
@@ -64,17 +66,15 @@ impl Filter {
 }
 
 /// Prints facts.
-pub fn export(args: &ExportArgs, folder: &DataFolder) -> anyhow::Result<ExitCode> {
+pub fn export(
+    args: &ExportArgs,
+    settings: &Settings,
+    folder: &DataFolder,
+) -> anyhow::Result<ExitCode> {
     let filter = Filter::new(args)?;
-    let missing = weir_embedded::migrate::plan(&folder.store())?;
-    anyhow::ensure!(
-        missing.is_empty(),
-        "the store is not of this build: run `weir migrate up`"
-    );
-    let store = Embedded::open(folder.store()).context("store")?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()?;
+    let runtime = server::runtime()?;
+    let state = runtime.block_on(State::of_this_build(settings, folder))?;
+    let store = state.ledger();
     let mut printer = Printer {
         filter,
         destinations: Destinations::default(),
@@ -82,7 +82,7 @@ pub fn export(args: &ExportArgs, folder: &DataFolder) -> anyhow::Result<ExitCode
     };
     let mut cursors = Cursors::START;
     loop {
-        match runtime.block_on(printer.print_to_offset(&store, folder, cursors)) {
+        match runtime.block_on(printer.print_to_offset(store.as_ref(), folder, cursors)) {
             Ok(end) => cursors = end,
             // Whoever reads has had enough.
             Err(error) if is_closed_pipe(&error) => return Ok(OK),
@@ -117,15 +117,12 @@ impl<W: Write> Printer<W> {
     /// Prints facts from `from` to the store's offset, and says how far that is.
     async fn print_to_offset(
         &mut self,
-        store: &Embedded,
+        store: &dyn LedgerStore,
         folder: &DataFolder,
         from: Cursors,
     ) -> anyhow::Result<Cursors> {
         // First the offset, then the log: the log holds all facts below the offset.
-        let mut until = Cursors([0; PARTITIONS as usize]);
-        for partition in store.offsets().await? {
-            until.0[usize::from(partition.partition)] = partition.next_offset;
-        }
+        let until = state::cursors(&store.offsets().await?);
         let log = StoredLog::open(folder.path())?;
         let from = from.furthest(&log.start());
         let mut reader = log.read_from(from)?.with_texts();
@@ -169,7 +166,7 @@ struct Judged {
 
 impl Judged {
     async fn load(
-        store: &Embedded,
+        store: &dyn LedgerStore,
         before: &Cursors,
         after: &Cursors,
         batch: &weir_journal::Batch,

@@ -5,10 +5,12 @@ use std::process::ExitCode;
 use super::{OK, Table, export, failed, usage};
 use crate::cli::{JournalCommand, Output};
 use crate::data_folder::DataFolder;
+use crate::settings::Settings;
 
 /// Looks at the log.
 pub fn journal(
     command: JournalCommand,
+    settings: &Settings,
     folder: &DataFolder,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
@@ -19,7 +21,7 @@ pub fn journal(
             eprintln!("weir: facts are exported as NDJSON only: leave --output away, or say json");
             Ok(usage())
         }
-        JournalCommand::Export(args) => export::export(&args, folder),
+        JournalCommand::Export(args) => export::export(&args, settings, folder),
     }
 }
 

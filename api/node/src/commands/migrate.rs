@@ -2,23 +2,25 @@
 
 use std::process::ExitCode;
 
-use weir_embedded::migrate as schema;
-
 use super::{OK, Table};
 use crate::cli::{MigrateCommand, Output};
 use crate::data_folder::DataFolder;
+use crate::server;
+use crate::settings::Settings;
+use crate::state::State;
 
 /// Looks at the schema of the store, or brings it up.
 pub fn migrate(
     command: &MigrateCommand,
+    settings: &Settings,
     folder: &DataFolder,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
-    let store = folder.store();
+    let runtime = server::runtime()?;
     match command {
         MigrateCommand::Status => {
             let mut table = Table::new(&["version", "name", "applied"]);
-            for step in schema::status(&store)? {
+            for step in runtime.block_on(State::migrations(settings, folder))? {
                 table.row([
                     step.version.to_string(),
                     step.name,
@@ -28,12 +30,13 @@ pub fn migrate(
             print!("{}", table.render(output));
         }
         MigrateCommand::Plan => {
-            for step in schema::plan(&store)? {
+            let steps = runtime.block_on(State::migrations(settings, folder))?;
+            for step in steps.into_iter().filter(|step| !step.is_applied) {
                 println!("-- {} {}\n{}", step.version, step.name, step.sql.trim_end());
             }
         }
         MigrateCommand::Up => {
-            let applied = schema::up(&store)?;
+            let applied = runtime.block_on(State::migrate(settings, folder))?;
             eprintln!("{} applied", applied.len());
         }
     }

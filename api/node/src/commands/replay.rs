@@ -4,57 +4,72 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use weir_actors::Replayed;
-use weir_embedded::{Embedded, Snapshot, TableDigest};
-use weir_engine::ids::PARTITIONS;
-use weir_engine::ports::PartitionState;
 use weir_journal::{Cursors, StoredLog};
+use weir_sql::TableDigest;
 
 use super::{OK, Table, failed};
 use crate::cli::{Output, ReplayArgs};
 use crate::data_folder::DataFolder;
+use crate::server;
+use crate::settings::Settings;
+use crate::state::{self, State};
 
 /// Facts a transaction, as the server catches up.
 const BATCH: usize = 65_536;
 const SAY_EVERY: Duration = Duration::from_secs(2);
 
 /// Replays, and with `--check` compares with the live store at exactly its offsets.
-pub fn replay(args: &ReplayArgs, folder: &DataFolder, output: Output) -> anyhow::Result<ExitCode> {
-    // First the store's snapshot, then the log: the log holds all facts below the snapshot's offsets.
-    let live = args
-        .check
-        .then(|| Snapshot::open(&folder.store()))
-        .transpose()
-        .context("store")?;
-    let log = StoredLog::open(folder.path())?;
-    let until = match &live {
-        Some(live) => cursors(&live.offsets()?),
-        None => log.end(),
-    };
-    let file = Target::new(args.into.as_deref(), folder)?;
-    let started = Instant::now();
-    let replayed = fold(&log, until, file.path(), args.batch)?;
-    let seconds = started.elapsed().as_secs_f64();
+pub fn replay(
+    args: &ReplayArgs,
+    settings: &Settings,
+    folder: &DataFolder,
+    output: Output,
+) -> anyhow::Result<ExitCode> {
+    let runtime = server::runtime()?;
+    runtime.block_on(async {
+        // First the store's snapshot, then the log: the log holds all facts below the snapshot's offsets.
+        let live = match args.check {
+            false => None,
+            true => {
+                let live = State::of_this_build(settings, folder).await?;
+                Some(live.digests().await?)
+            }
+        };
+        let log = StoredLog::open(folder.path())?;
+        let until = match &live {
+            Some(live) => state::cursors(&live.offsets),
+            None => log.end(),
+        };
+        let target = Target::new(args.into.as_deref(), folder)?;
+        let into = target.open(settings, folder).await?;
+        let started = Instant::now();
+        let replayed = fold(&log, until, &into, args.batch).await?;
+        say_how_fast(replayed, started.elapsed());
+        let rebuilt = into.digests().await?.read;
+        match live {
+            None => {
+                print!("{}", digests(&rebuilt).render(output));
+                Ok(OK)
+            }
+            Some(live) => Ok(compare(&live.read, &rebuilt, output)),
+        }
+    })
+}
+
+fn say_how_fast(replayed: Replayed, took: Duration) {
+    let seconds = took.as_secs_f64();
     let rate = replayed.facts as f64 / seconds.max(1e-9);
     eprintln!(
         "{} facts in {seconds:.2} s ({rate:.0}/s), {} transactions",
         replayed.facts, replayed.commits
     );
-    let rebuilt = Snapshot::open(file.path())?.digests()?;
-    match live {
-        None => {
-            print!("{}", digests(&rebuilt).render(output));
-            Ok(OK)
-        }
-        Some(live) => Ok(compare(&live.digests()?, &rebuilt, output)),
-    }
 }
 
-fn fold(
+async fn fold(
     log: &StoredLog,
     until: Cursors,
-    file: &Path,
+    into: &State,
     batch: Option<u64>,
 ) -> anyhow::Result<Replayed> {
     if log.start() != Cursors::START {
@@ -62,12 +77,8 @@ fn fold(
             "the first segments are gone (retention): the books cannot be rebuilt from the start"
         );
     }
-    let store = Embedded::open(file).context("store of the replay")?;
     let reader = log.read_from(Cursors::START)?;
     let batch = batch.map_or(BATCH, |b| b.clamp(1, 10_000_000) as usize);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()?;
     let total = until.total();
     let mut said = Instant::now();
     let say = |done: u64| {
@@ -76,15 +87,8 @@ fn fold(
             eprintln!("{done} of {total} facts");
         }
     };
-    Ok(runtime.block_on(weir_actors::replay(reader, until, log, &store, batch, say))?)
-}
-
-fn cursors(partitions: &[PartitionState]) -> Cursors {
-    let mut cursors = [0; PARTITIONS as usize];
-    for partition in partitions {
-        cursors[usize::from(partition.partition)] = partition.next_offset;
-    }
-    Cursors(cursors)
+    let ledger = into.ledger();
+    Ok(weir_actors::replay(reader, until, log, ledger.as_ref(), batch, say).await?)
 }
 
 fn digests(tables: &[TableDigest]) -> Table {
@@ -114,31 +118,42 @@ fn compare(live: &[TableDigest], rebuilt: &[TableDigest], output: Output) -> Exi
     if is_same { OK } else { failed() }
 }
 
-/// The file that a replay writes: the one that was named, or a temporary one in the data folder.
+/// Where a replay writes: a database or file that was named, or a temporary file in the data folder.
 enum Target {
+    Database(String),
     Named(PathBuf),
     Temporary(PathBuf),
 }
 
 impl Target {
-    fn new(named: Option<&Path>, folder: &DataFolder) -> anyhow::Result<Self> {
-        if let Some(named) = named {
-            anyhow::ensure!(
-                !named.exists(),
-                "{} is there already; name a new file",
-                named.display()
-            );
-            return Ok(Self::Named(named.to_owned()));
+    fn new(named: Option<&str>, folder: &DataFolder) -> anyhow::Result<Self> {
+        let Some(named) = named else {
+            let file = format!("replay-{}.db", std::process::id());
+            return Ok(Self::Temporary(folder.path().join(file)));
+        };
+        if named.contains("://") {
+            return Ok(Self::Database(named.to_owned()));
         }
-        let file = folder
-            .path()
-            .join(format!("replay-{}.db", std::process::id()));
-        Ok(Self::Temporary(file))
+        let file = Path::new(named);
+        anyhow::ensure!(!file.exists(), "{named} is there already; name a new file");
+        Ok(Self::Named(file.to_owned()))
     }
 
-    fn path(&self) -> &Path {
+    /// The store, empty.
+    async fn open(&self, settings: &Settings, folder: &DataFolder) -> anyhow::Result<State> {
         match self {
-            Self::Named(path) | Self::Temporary(path) => path,
+            Self::Named(path) | Self::Temporary(path) => State::file(path.clone()).await,
+            Self::Database(url) => {
+                let mut elsewhere = settings.clone();
+                elsewhere.stores.state.clone_from(url);
+                State::migrate(&elsewhere, folder).await?;
+                let state = State::of_this_build(&elsewhere, folder).await?;
+                anyhow::ensure!(
+                    state.cursors().await? == Cursors::START,
+                    "the database has books already; name an empty one"
+                );
+                Ok(state)
+            }
         }
     }
 }

@@ -2,17 +2,24 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
-use weir_embedded::Snapshot;
-
 use super::{OK, Table, failed};
 use crate::cli::Output;
 use crate::data_folder::DataFolder;
+use crate::server;
+use crate::settings::Settings;
+use crate::state::State;
 
 /// Checks the books and names each violation.
-pub fn verify(folder: &DataFolder, output: Output) -> anyhow::Result<ExitCode> {
-    let snapshot = Snapshot::open(&folder.store()).context("store")?;
-    let violations = snapshot.violations()?;
+pub fn verify(
+    settings: &Settings,
+    folder: &DataFolder,
+    output: Output,
+) -> anyhow::Result<ExitCode> {
+    let books = server::runtime()?.block_on(async {
+        let state = State::of_this_build(settings, folder).await?;
+        state.checked().await
+    })?;
+    let violations = books.read.violations;
     if violations.is_empty() {
         eprintln!("no violations");
         if output == Output::Table {

@@ -2,7 +2,7 @@
 
 use weir_engine::catalog::propose::UNIQUENESS_CAPACITY;
 
-use super::{Retention, Settings};
+use super::{Retention, Settings, Stores};
 
 /// Two segments of the log: the one that is written and the next.
 const LEAST_LOG: u64 = 2 * (64 << 20);
@@ -11,6 +11,29 @@ const LAST_NODE: u16 = 4095;
 
 /// Which key is wrong, and why.
 type Wrong = (&'static str, String);
+
+impl Stores {
+    /// Puts the content of a file for `file:PATH`: secrets that a machine mounts.
+    ///
+    /// # Errors
+    /// The key whose file cannot be read.
+    pub(super) fn read_files(&mut self) -> Result<(), Wrong> {
+        let urls = [
+            ("stores.state", &mut self.state),
+            ("stores.cache", &mut self.cache),
+            ("stores.search", &mut self.search),
+        ];
+        for (key, url) in urls {
+            let Some(file) = url.strip_prefix("file:") else {
+                continue;
+            };
+            let text = std::fs::read_to_string(file)
+                .map_err(|error| (key, format!("{file} cannot be read: {error}")))?;
+            text.trim().clone_into(url);
+        }
+        Ok(())
+    }
+}
 
 impl Settings {
     /// Looks at each value that has bounds.
@@ -43,6 +66,20 @@ impl Settings {
             "journal.retention",
             "must be \"off\" or at least a day".to_owned(),
         )?;
+        ensure(
+            self.search.retention != Retention::Days(0),
+            "search.retention",
+            "must be \"off\" or at least a day".to_owned(),
+        )?;
+        let prefix = &self.search.prefix;
+        let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        ensure(
+            prefix.starts_with(|c: char| c.is_ascii_lowercase())
+                && prefix.len() <= 64
+                && prefix.chars().all(is_name),
+            "search.prefix",
+            "must be a to z, 0 to 9 and _, beginning with a letter, at most 64".to_owned(),
+        )?;
         let (least, most) = (UNIQUENESS_CAPACITY.start(), UNIQUENESS_CAPACITY.end());
         ensure(
             UNIQUENESS_CAPACITY.contains(&self.uniqueness.capacity),
@@ -52,25 +89,32 @@ impl Settings {
         self.check_stores()
     }
 
-    /// This build keeps everything itself: a store that it would not use is refused, not passed over.
     fn check_stores(&self) -> Result<(), Wrong> {
         let stores = [
-            ("stores.state", &self.stores.state),
-            ("stores.cache", &self.stores.cache),
-            ("stores.search", &self.stores.search),
+            (
+                "stores.state",
+                &self.stores.state,
+                &["mysql", "mariadb"][..],
+            ),
+            ("stores.cache", &self.stores.cache, &["redis", "rediss"]),
+            ("stores.search", &self.stores.search, &["http", "https"]),
         ];
-        match stores.into_iter().find(|(_, url)| !url.is_empty()) {
-            None => Ok(()),
+        for (key, url, schemes) in stores {
             // Only the scheme is shown: the rest may hold a password.
-            Some((key, url)) => Err((
-                key,
-                match url.split_once("://") {
-                    Some((scheme, _)) => format!(
-                        "this build has no store for {scheme}:// URLs; leave the key out for the embedded one"
-                    ),
-                    None => "not a URL such as mysql://user:password@host/database".to_owned(),
-                },
-            )),
+            match url.split_once("://") {
+                _ if url.is_empty() => {}
+                Some((scheme, _)) if schemes.contains(&scheme) => {}
+                Some((scheme, _)) => {
+                    let message = format!("{scheme}:// is none of {}://", schemes.join("://, "));
+                    return Err((key, message));
+                }
+                None => return Err((key, format!("is not a URL such as {}://host", schemes[0]))),
+            }
         }
+        if !(5..=100).contains(&self.stores.catch_up_percent) {
+            let message = "must be 5 to 100".to_owned();
+            return Err(("stores.catch_up_percent", message));
+        }
+        Ok(())
     }
 }

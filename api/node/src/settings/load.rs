@@ -166,15 +166,17 @@ fn merge(given: BTreeMap<String, Given>) -> Result<Loaded, LoadError> {
     let config = builder
         .build()
         .map_err(|e| wrong("settings", &e.to_string(), &Origin::Default))?;
-    let settings: Settings = serde_path_to_error::deserialize(config).map_err(|error| {
+    let mut settings: Settings = serde_path_to_error::deserialize(config).map_err(|error| {
         let key = error.path().to_string();
         let origin = origins.get(&key).cloned().unwrap_or(Origin::Default);
         wrong(&key, &error.into_inner().to_string(), &origin)
     })?;
-    settings.check().map_err(|(key, message)| {
+    let place = |(key, message): (&str, String)| {
         let origin = origins.get(key).cloned().unwrap_or(Origin::Default);
         wrong(key, &message, &origin)
-    })?;
+    };
+    settings.stores.read_files().map_err(place)?;
+    settings.check().map_err(place)?;
     Ok(Loaded { settings, origins })
 }
 
@@ -257,6 +259,16 @@ mod tests {
     }
 
     #[test]
+    fn the_url_of_a_store_may_stand_in_a_file_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("state_url");
+        std::fs::write(&file, "mysql://weir:secret@db/weir\n").unwrap();
+        let value = format!("file:{}", file.display());
+        let loaded = with(&[("WEIR_STORES__STATE", &value)]).unwrap();
+        assert_eq!(loaded.settings.stores.state, "mysql://weir:secret@db/weir");
+    }
+
+    #[test]
     fn a_mistake_is_named_with_its_place_and_what_was_meant() {
         let cases = [
             (
@@ -272,9 +284,11 @@ mod tests {
             ("WEIR_NODE__ID", "4096", "0 to 4095"),
             ("WEIR_NODE__PUBLIC_URL", "trk.example.com", "https://"),
             ("WEIR_UNIQUENESS__CAPACITY", "10", "1000 to 64000000"),
-            ("WEIR_STORES__STATE", "mysql://u:secret@h/db", "mysql"),
+            ("WEIR_STORES__STATE", "postgres://u:secret@h/db", "mysql://"),
             ("WEIR_STORES__CACHE", "memcached://h", "memcached"),
             ("WEIR_STORES__SEARCH", "nonsense", "not a URL"),
+            ("WEIR_STORES__STATE", "file:/nowhere/url", "/nowhere/url"),
+            ("WEIR_STORES__CATCH_UP_PERCENT", "0", "5 to 100"),
         ];
         for (name, value, expect) in cases {
             let message = with(&[(name, value)]).unwrap_err().to_string();

@@ -29,6 +29,8 @@ pub struct Settings {
     pub node: Node,
     /// What stands behind the ports.
     pub stores: Stores,
+    /// The index to search in.
+    pub search: Search,
     /// Where to listen.
     pub listen: Listen,
     /// The log.
@@ -69,6 +71,20 @@ pub struct Stores {
     pub cache: String,
     /// An index to search in; empty = none.
     pub search: String,
+    /// Certificates in PEM that the stores' must be signed by; empty = the usual ones, where a URL asks for TLS.
+    pub ca: PathBuf,
+    /// Share of the time that a store is given work when much waits for it, in percent.
+    pub catch_up_percent: u32,
+}
+
+/// See [`Settings::search`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    /// What the names of all its indices begin with; each installation on a server has its own.
+    pub prefix: String,
+    /// Days that clicks can be searched, or `off` for as long as the log is there.
+    pub retention: Retention,
 }
 
 /// See [`Settings::listen`].

@@ -332,3 +332,46 @@ fn what_cannot_be_read_is_counted_the_same_at_every_door_and_a_pixel_stays_a_gif
         }
     }
 }
+
+#[test]
+fn an_address_that_proves_nothing_again_and_again_is_held_up_and_a_token_never_is() {
+    let mut world = World::new("[edge]\ntrusted_proxies = [\"127.0.0.0/8\"]\n");
+    let advertiser = world.admin.advertiser(json!({}));
+    let from = |address: &'static str| [("X-Forwarded-For", address)];
+    let guess = "/postback?click_id=00000000000000000000000000000000&token=pbt_4000001_x";
+    let bare = "/postback?click_id=00000000000000000000000000000000";
+    let pixel = bare.replace("/postback", "/px");
+    let before = Metrics::of(&world.server);
+    let mut sent = 0;
+    for path in [guess, bare, &pixel] {
+        // What is given back meanwhile is used up in turn.
+        let refused = loop {
+            let answer = world.ask("GET", path, &from("203.0.113.9"), "");
+            sent += 1;
+            assert!(sent < 50_000, "{path} is never held up");
+            match (answer.status, answer.header("x-weir-outcome")) {
+                (401, None) | (200, Some("bad_token")) => {}
+                _ => break answer,
+            }
+        };
+        let outcome = refused.header("x-weir-outcome");
+        let waits = refused.header("retry-after").is_some();
+        let expect = match path.starts_with("/px") {
+            true => (200, Some("rate_limit"), false),
+            false => (429, None, true),
+        };
+        assert_eq!((refused.status, outcome, waits), expect, "{path}");
+    }
+    assert!(sent > 2_000, "held up after {sent}");
+    let counted = "weir_postbacks_total{answer=\"rate_limit\"}";
+    assert_eq!(Metrics::of(&world.server).grown(&before, counted), 3.0);
+    let good = format!("{bare}&token={}", advertiser.token);
+    for (path, address, status) in [
+        (&*good, "203.0.113.9", 200),
+        (bare, "203.0.113.10", 401),
+        (bare, "not an address", 401),
+    ] {
+        let answer = world.ask("GET", path, &[("X-Forwarded-For", address)], "");
+        assert_eq!(answer.status, status, "{path} from {address}: {answer:?}");
+    }
+}

@@ -82,6 +82,7 @@ fn requests(s: &Seed, click: &str, conversion: &str) -> Vec<Good> {
         good("getCampaign", format!("/v1/campaigns/{}", s.campaign), 200),
         good("updateCampaign", format!("/v1/campaigns/{}", s.campaign), 200).with(json!({"require_affiliate": true})),
         good("getDistribution", format!("/v1/campaigns/{}/distribution", s.campaign), 200),
+        good("getCampaignLive", format!("/v1/campaigns/{}/live", s.campaign), 200),
         good("createDomain", "/v1/domains", 201).with(json!({"host": "new.brand.example"})),
         good("listDomains", "/v1/domains", 200),
         good("getDomain", format!("/v1/domains/{}", s.domain), 200),
@@ -93,6 +94,9 @@ fn requests(s: &Seed, click: &str, conversion: &str) -> Vec<Good> {
         good("getConversion", format!("/v1/conversions/{conversion}"), 200),
         good("setConversionStatus", format!("/v1/conversions/{conversion}/status"), 200)
             .with(json!({"status": "rejected", "reason": "fraud"})),
+        good("searchClicks", "/v1/clicks/search", 200).with(json!({"filters": [{"field": "sub1", "op": "in", "value": ["a"]}]})),
+        good("searchConversions", "/v1/conversions/search", 200).with(json!({"time_basis": "booking", "sub": "a"})),
+        good("drillDown", "/v1/search/drilldown", 200).with(json!({"of": "conversions", "group_by": ["day", "sub1"]})),
         good("simulateRoute", "/v1/route/simulate", 200).with(json!({"campaign_id": s.campaign, "aff": s.affiliate})),
         good("archiveDomain", format!("/v1/domains/{}/archive", s.domain), 200),
         good("archiveCampaign", format!("/v1/campaigns/{}/archive", s.campaign), 200),

@@ -7,6 +7,8 @@ mod document;
 mod entities;
 mod faults;
 mod idempotency;
+mod live;
 mod schema;
+mod search;
 mod seed;
 mod world;

@@ -9,6 +9,7 @@ use poem::endpoint::{BoxEndpoint, EndpointExt};
 use poem::http::{HeaderMap, Method};
 use poem::{Endpoint, Request, Response};
 use serde_json::{Value, json};
+use weir_actors::live::LiveTap;
 use weir_actors::{Clock, Mesh, Options, Ports};
 use weir_embedded::Embedded;
 use weir_engine::catalog::{Change, EntityKey, EntityKind};
@@ -17,11 +18,12 @@ use weir_engine::fact::{
     AuthKind, ClickCore, ClickDetail, ClickOutcome, ClickReason, ConversionReceived, Kind, Sent,
 };
 use weir_engine::ids::{ConversionId, Position, TenantId, UnixMs};
-use weir_engine::ports::Append;
+use weir_engine::ports::{Append, RateLimits, SharedCounters};
 use weir_engine::record::Record;
 use weir_engine::secrets::MasterSecret;
 use weir_journal::{Cursors, Journal};
 
+use super::search::Canned;
 use super::seed::Seed;
 use crate::admin::{self, Actors, AdminContext, Allowance, Random};
 use crate::api_key::NewKey;
@@ -41,10 +43,17 @@ pub struct World {
     minted: AtomicU64,
     pub mesh: Mesh,
     journal: Journal,
-    store: Arc<Embedded>,
+    pub store: Arc<Embedded>,
     allowance: Allowance,
+    /// What nodes share; in force when the API starts anew.
+    pub limits: Option<Arc<dyn RateLimits>>,
+    pub counters: Option<Arc<dyn SharedCounters>>,
+    pub live: LiveTap,
     /// In force when the API starts anew.
     pub is_public_url_set: bool,
+    /// Whether the API has an index when it starts anew.
+    pub has_search: bool,
+    pub search: Arc<Canned>,
     pub app: BoxEndpoint<'static, Response>,
 }
 
@@ -147,11 +156,13 @@ impl World {
             catalog: Arc::clone(&store) as _,
             clock: Clock::from(move || UnixMs(clock.load(Ordering::Relaxed))),
         };
+        let live = LiveTap::open();
         let options = Options {
             shared_hosts: vec![SHARED_HOST.to_owned()],
+            live: live.clone(),
             ..Options::default()
         };
-        let mesh = Mesh::start(ports, options).await.expect("actors");
+        let mesh = Mesh::start(ports, options, None).await.expect("actors");
         let at_head = tokio::time::timeout(Duration::from_secs(20), mesh.at_head());
         at_head.await.expect("the head is reached in time");
         let mut world = Self {
@@ -163,7 +174,12 @@ impl World {
             journal,
             store,
             allowance,
+            limits: None,
+            counters: None,
+            live,
             is_public_url_set: true,
+            has_search: true,
+            search: Arc::default(),
         };
         world.replace_actors(|mesh| mesh);
         world
@@ -176,8 +192,10 @@ impl World {
         let app = admin::app(AdminContext {
             actors: Arc::new(actors(self.mesh.clone())),
             reports: Arc::clone(&self.store) as _,
+            source: "embedded",
             ledger: Arc::clone(&self.store) as _,
             clicks: Arc::new(self.journal.clone()),
+            search: self.has_search.then(|| Arc::clone(&self.search) as _),
             secrets: secrets(),
             operator_key: OPERATOR.to_owned(),
             public_url: "https://track.example".to_owned(),
@@ -186,6 +204,8 @@ impl World {
             countries: None,
             uniqueness_capacity: UNIQUENESS_CAPACITY,
             allowance: self.allowance,
+            limits: self.limits.clone(),
+            counters: self.counters.clone(),
             now: Box::new(move || UnixMs(clock.load(Ordering::Relaxed))),
             random: Random::from(move |bytes| {
                 let number = counter

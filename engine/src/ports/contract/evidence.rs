@@ -106,6 +106,37 @@ pub async fn an_identity_is_found_when_committed_and_only_where_it_was_taken(
     assert_eq!(find(identity).await.expect("read"), Some(rejected));
 }
 
+/// Identities are given in order, once each, page by page, a rejected conversion's too, another tenant's never.
+pub async fn taken_identities_are_read_page_by_page(store: &impl LedgerStore) {
+    let mut owner = Owner::claim(store, TENANT).await;
+    let mut taken = Vec::new();
+    for _ in 0..5 {
+        taken.extend(owner.convert(Sale::default()).identity);
+    }
+    owner.convert(Sale {
+        takes_identity: false,
+        ..Sale::default()
+    });
+    let last = owner.convert(Sale::default());
+    taken.extend(last.identity);
+    owner.change(&last, hour(1), ConversionStatus::Rejected);
+    owner.commit(store).await;
+    taken.sort_unstable_by_key(|identity| identity.0);
+    let mut read = Vec::new();
+    loop {
+        let after = read.last().copied();
+        let page = store.identities(TENANT, after, 2).await.expect("read");
+        assert!(page.len() <= 2);
+        if page.is_empty() {
+            break;
+        }
+        read.extend(page);
+    }
+    assert_eq!(read, taken);
+    let of_other = store.identities(neighbour(), None, 10).await;
+    assert_eq!(of_other.expect("read"), []);
+}
+
 /// A range gives verdicts with the conversions they made, and changes, each as the conversion stands now.
 pub async fn what_was_judged_is_read_by_its_places(store: &impl LedgerStore) {
     let mut owner = Owner::claim(store, TENANT).await;

@@ -7,17 +7,23 @@
 
 mod catalog;
 mod commits;
+mod counters;
 mod evidence;
+mod limits;
 mod owner;
 mod questions;
 mod reports;
+mod search;
 
 pub use self::catalog::*;
 pub use self::commits::*;
+pub use self::counters::*;
 pub use self::evidence::*;
+pub use self::limits::*;
 pub use self::owner::{Owner, Sale};
 pub use self::questions::*;
 pub use self::reports::*;
+pub use self::search::*;
 
 use std::future::Future;
 use std::pin::pin;
@@ -58,6 +64,7 @@ macro_rules! store_contract {
             sums_are_added_and_rows_stand_as_written_last
             every_field_of_every_row_is_read_back
             an_identity_is_found_when_committed_and_only_where_it_was_taken
+            taken_identities_are_read_page_by_page
             what_was_judged_is_read_by_its_places
             unique_blocks_are_read_by_the_facts_they_touch
             counters_come_in_order_of_cap_and_period
@@ -84,4 +91,57 @@ macro_rules! store_contract {
             $crate::ports::contract::block_on($crate::ports::contract::$sentence(&*store));
         }
     )*};
+}
+
+/// A test for each sentence of the contract of an index. `$open` makes one without any document, or something that
+/// dereferences to one.
+#[macro_export]
+macro_rules! search_contract {
+    ($open:expr) => {
+        $crate::store_contract! { $open;
+            a_new_index_has_come_nowhere_and_finds_nothing
+            what_was_written_is_read_back_when_the_cursor_is_kept
+            a_document_is_there_once_in_its_newest_version
+            a_document_that_cannot_be_indexed_does_not_block_the_others
+            texts_of_any_length_are_taken
+            clicks_are_found_by_what_they_hold
+            conversions_are_found_by_their_click_too
+            pages_give_each_document_once
+            a_tenant_finds_nothing_of_another
+            a_drilldown_counts_by_any_fields
+            sums_are_exact_and_by_currency
+            periods_are_cut_in_the_zone
+            a_drilldown_is_paged_to_its_end
+            a_generation_is_seen_when_it_is_published
+            old_months_are_forgotten_and_the_cursor_stays
+        }
+    };
+}
+
+/// A test for each sentence of the contract of [`SharedCounters`](crate::ports::SharedCounters); `$open` as in
+/// [`store_contract`](crate::store_contract), without any counter.
+#[macro_export]
+macro_rules! counters_contract {
+    ($open:expr) => {
+        $crate::store_contract! { $open;
+            counters_are_read_back_in_order_of_campaigns
+            counters_never_go_backwards
+            counters_of_another_tenant_or_day_are_not_seen
+            an_incarnation_lasts_while_counters_do
+        }
+    };
+}
+
+/// A test for each sentence of the contract of [`RateLimits`](crate::ports::RateLimits); `$open` as in
+/// [`store_contract`](crate::store_contract), with all buckets full.
+#[macro_export]
+macro_rules! limits_contract {
+    ($open:expr) => {
+        $crate::store_contract! { $open;
+            a_burst_passes_then_the_rate_holds
+            keys_and_scopes_have_buckets_of_their_own
+            what_is_refused_takes_nothing
+            every_answer_is_that_of_one_bucket
+        }
+    };
 }

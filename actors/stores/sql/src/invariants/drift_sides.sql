@@ -1,0 +1,1 @@
+SELECT {sum}(debits), {sum}(credits) FROM balances GROUP BY tenant_id, currency
