@@ -99,7 +99,12 @@ impl State {
                 wait_behind(mysql, known.as_ref(), why)?
             }
             Ok(Err(error)) => {
-                return Err(error).with_context(|| format!("the store at {}", mysql.place()));
+                return Err(error).with_context(|| {
+                    format!(
+                        "the schema of the store at {} is not this build's; run `weir migrate up` as a user who may change it",
+                        mysql.place()
+                    )
+                });
             }
         };
         Ok(Opened {
