@@ -37,7 +37,7 @@ pub use self::faults::{Faults, KINDS};
 pub use self::known::Known;
 pub use self::mesh::{AskError, Chance, Mesh, Options, StatusWanted};
 pub use self::ports::{Clock, Journal, Lane, Ports};
-pub use self::replay::{ReplayError, Replayed, replay};
+pub use self::replay::{Replay, ReplayError, Replayed, replay};
 pub use self::routes::{PublishedKey, PublishedTenant, Route, Routes};
 pub use self::search::{
     DeadLetter, DeadLetters, RebuildError, Rebuilt, SearchFollower, SearchOptions, SearchPorts,
