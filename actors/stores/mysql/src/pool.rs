@@ -20,7 +20,11 @@ const CONNECTIONS: usize = 16;
 /// Statements that a connection keeps prepared: writes of ten tables in four sizes, and the questions.
 const STATEMENTS: usize = 128;
 
-/// What each connection is told first: errors instead of cut values, UTC, no gap locks, short waits for locks.
+/// How long a connection is kept that nobody uses.
+const KEPT_FOR: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// What each connection is told first: errors instead of cut values, UTC, short waits for locks.
 const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', \
      innodb_lock_wait_timeout = 5";
 
@@ -43,7 +47,15 @@ impl Connections {
         let constraints = PoolConstraints::new(0, CONNECTIONS).unwrap_or_default();
         let tls = tls.or_else(|| given.ssl_opts().cloned());
         let options: Opts = OptsBuilder::from_opts(given)
-            .pool_opts(PoolOpts::new().with_constraints(constraints))
+            .pool_opts(
+                PoolOpts::new()
+                    .with_constraints(constraints)
+                    // Without a time a pool keeps its least number, which is none.
+                    .with_inactive_connection_ttl(KEPT_FOR)
+                    .with_ttl_check_interval(LOOK_EVERY)
+                    // A reset forgets what was prepared; nobody changes the session, and open transactions are rolled back.
+                    .with_reset_connection(false),
+            )
             // A row that is matched counts, also when nothing of it changes: a step in place must count as one.
             .client_found_rows(true)
             .stmt_cache_size(STATEMENTS)

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, SslOpts, UrlError};
 use tokio::runtime::Handle;
 use weir_engine::ports::{PortFuture, StoreError};
 
-use crate::failure::Stopped;
+use crate::failure::{Stopped, unavailable};
 use crate::migrate::{self, SchemaError};
 use crate::pool::Connections;
 
@@ -58,6 +59,18 @@ impl Mysql {
             installation: place.installation,
             runtime,
         })
+    }
+
+    /// Whether the server answers, and knows the user.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn is_there(&self) -> Result<(), StoreError> {
+        self.connections
+            .with(Duration::from_secs(5), |c| {
+                Box::pin(async move { c.ping().await.map_err(unavailable) })
+            })
+            .await
     }
 
     /// Brings the schema up; refuses one of a newer build.

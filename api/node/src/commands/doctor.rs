@@ -172,7 +172,10 @@ fn mysql(url: &str, settings: &Settings) -> Vec<Check> {
             };
             let answers = match mysql.offsets().await {
                 Ok(offsets) => check("store", true, format!("{place}: {}", books(&offsets))),
-                Err(_) => check("store", schema.is_good, format!("{place}: no books yet")),
+                Err(_) if !schema.is_good => {
+                    check("store", false, format!("{place}: no books yet"))
+                }
+                Err(error) => check("store", false, format!("{place}: {error}")),
             };
             let settings = found.into_iter().map(|finding| {
                 let is_good = finding.level != weir_mysql::Level::Bad;

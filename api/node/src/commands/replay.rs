@@ -32,10 +32,7 @@ pub fn replay(
         // First the store's snapshot, then the log: the log holds all facts below the snapshot's offsets.
         let live = match args.check {
             false => None,
-            true => {
-                let live = State::of_this_build(settings, folder).await?;
-                Some(live.digests().await?)
-            }
+            true => Some(state::digests(settings, folder).await?),
         };
         let log = StoredLog::open(folder.path())?;
         let until = match &live {
