@@ -202,7 +202,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = DataFolder::create(folder.path()).unwrap();
         assert!(read(&folder).is_none());
-        let of_format = |format| json!({"format": format, "offsets": [0; 16], "entities": []});
+        let offsets = [0; PARTITIONS as usize];
+        let of_format = |format| json!({"format": format, "offsets": offsets, "entities": []});
         for text in ["".to_owned(), "{".to_owned(), of_format(2).to_string()] {
             std::fs::write(folder.known(), &text).unwrap();
             assert!(read(&folder).is_none(), "{text}");
