@@ -10,14 +10,14 @@ use serde::Deserialize;
 use serde_json::json;
 use weir_engine::ids::{AffiliateId, OfferId};
 
-use crate::database::{Database, number, numbers};
+use crate::database::numbers;
 use crate::history::wait_until;
 use crate::installation::Installation;
 use crate::mariadb::{Mariadb, Place};
-use crate::support::catalog::{Admin, PERSON, click, click_id_of};
+use crate::support::catalog::{Admin, PERSON, click_id_of};
 use crate::support::metrics::until_folded;
 use crate::support::{Client, Server, binary};
-use crate::{alone, beside_others, is_full};
+use crate::{alone, is_full};
 
 const CLIENTS: usize = 16;
 /// Micros that an affiliate earns with a sale.
@@ -105,6 +105,11 @@ pub fn furnish(installation: &Installation) -> Vec<Route> {
     routes
 }
 
+/// The route of a turn; every one of them has sales.
+fn route_of(routes: &[Route], turn: usize) -> &Route {
+    &routes[(turn + turn / SALE_EVERY * 5) % routes.len()]
+}
+
 /// What a client did; clicks and sales by the turn that made them.
 #[derive(Default)]
 struct Notes {
@@ -127,7 +132,7 @@ fn client(base: &str, routes: &[Route], progress: &Progress, notes: &mut Notes) 
     let mut client = Client::new(base);
     while !progress.stop.load(Ordering::Relaxed) {
         let turn = progress.turns.fetch_add(1, Ordering::Relaxed);
-        let route = &routes[turn % routes.len()];
+        let route = route_of(routes, turn);
         let path = format!("{}&sub2={turn}", route.path);
         let Ok(answer) = client.send("GET", &path, &[("User-Agent", PERSON)], "") else {
             notes.unanswered_clicks.push(turn);
@@ -339,9 +344,7 @@ fn expected(installation: &Installation, run: &Run) -> Counts {
     let logged = logged(installation);
     let mut counts = Counts::new();
     let mut count = |turn: usize, which: usize| {
-        counts
-            .entry(run.routes[turn % run.routes.len()].key)
-            .or_default()[which] += 1;
+        counts.entry(route_of(&run.routes, turn).key).or_default()[which] += 1;
     };
     let in_log: HashSet<usize> = logged.clicks.values().copied().collect();
     assert_eq!(
@@ -437,69 +440,4 @@ fn compare(url: &str, expected: &Counts) {
         let ledger = numbers(url, sql).into_iter().map(|row| ([row[0], row[1]], row[2]));
         assert_eq!(ledger.collect::<BTreeMap<_, _>>(), owed, "{sql}");
     }
-}
-
-fn signal(server: &Server, name: &str) {
-    let pid = server.ready["pid"].to_string();
-    let sent = Command::new("kill").args([name, &pid]).status().unwrap();
-    assert!(sent.success());
-}
-
-#[test]
-fn an_engine_that_was_replaced_while_it_stood_still_writes_nothing_more() {
-    let _beside = beside_others();
-    let database = Database::new();
-    let first = Installation::new(&database.url);
-    let routes = furnish(&first);
-    let old = first.serve();
-    let clicks = |server: &Server, count: usize| {
-        let mut client = Client::new(&server.url("/traffic"));
-        for turn in 0..count {
-            let answer = click(&mut client, &routes[turn % routes.len()].path);
-            assert_eq!(answer.status, 302, "{answer:?}");
-        }
-    };
-    let stored = || {
-        number(
-            &database.url,
-            "SELECT CAST(SUM(gross_click) AS SIGNED) FROM rollups",
-        )
-    };
-    let until_stored = |count: i64| {
-        wait_until(
-            &format!("{count} clicks are stored"),
-            Duration::from_secs(30),
-            || stored() == count,
-        );
-    };
-    clicks(&old, 100);
-    until_stored(100);
-    signal(&old, "-STOP");
-    let second = Installation::new(&database.url);
-    let copied = Command::new("cp")
-        .arg("-r")
-        .arg(&first.data)
-        .arg(&second.data)
-        .status()
-        .unwrap();
-    assert!(copied.success());
-    let mut new = second.serve();
-    clicks(&new, 50);
-    until_stored(150);
-
-    signal(&old, "-CONT");
-    clicks(&old, 30);
-    // Long enough for it to have tried several times.
-    for _ in 0..15 {
-        std::thread::sleep(Duration::from_millis(200));
-        assert_eq!(
-            stored(),
-            150,
-            "what the old engine took is not in the books"
-        );
-    }
-    clicks(&new, 20);
-    until_stored(170);
-    new.terminate();
-    second.books_agree();
 }

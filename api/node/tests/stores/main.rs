@@ -20,6 +20,7 @@ mod exactly_once;
 mod installation;
 mod mariadb;
 mod outage;
+mod replaced;
 mod road;
 mod schema;
 

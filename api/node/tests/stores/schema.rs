@@ -16,29 +16,41 @@ use crate::support::metrics::until_folded;
 /// How many steps the database has.
 const STEPS: &str = "SELECT COUNT(*) FROM refinery_schema_history";
 
+/// A tenant with a link, and clicks on it, in the books.
+fn take_clicks(installation: &Installation, count: usize) {
+    let mut server = installation.serve();
+    let (mut admin, _) = Admin::of_new_tenant(&server, &installation.data, "Acme");
+    let shop = admin.advertiser(json!({}));
+    let offer = admin.offer(&shop.id, json!({}));
+    let affiliate = admin.affiliate("approved");
+    let mut client = Client::new(&server.url("/traffic"));
+    for _ in 0..count {
+        let answer = click(&mut client, &format!("/c/{}?aff={affiliate}", offer.link));
+        assert_eq!(answer.status, 302, "{answer:?}");
+    }
+    until_folded(&server);
+    server.terminate();
+}
+
 #[test]
 fn a_database_that_holds_the_books_of_another_installation_is_refused() {
     let _beside = beside_others();
     let database = Database::new();
     let first = Installation::new(&database.url);
-    let mut server = first.serve();
-    let (mut admin, _) = Admin::of_new_tenant(&server, &first.data, "Acme");
-    let shop = admin.advertiser(json!({}));
-    let offer = admin.offer(&shop.id, json!({}));
-    let affiliate = admin.affiliate("approved");
-    let mut client = Client::new(&server.url("/traffic"));
-    let answer = click(&mut client, &format!("/c/{}?aff={affiliate}", offer.link));
-    assert_eq!(answer.status, 302, "{answer:?}");
-    until_folded(&server);
-    server.terminate();
+    take_clicks(&first, 1);
     let facts = number(
         &database.url,
         "SELECT CAST(SUM(next_offset) AS SIGNED) FROM partition_state",
     );
     assert!(facts > 4, "{facts}");
 
+    // Whether its own log is shorter than what is in the database, or longer.
     let second = Installation::new(&database.url);
-    let why = second.serve_in_vain();
+    second.serve_in_vain();
+    let third = Installation::new("");
+    take_clicks(&third, 10);
+    third.keep_books_at(&database.url);
+    let why = third.serve_in_vain();
     assert!(why.contains("another installation"), "{why}");
     first.books_agree();
     let untouched = number(
@@ -79,6 +91,7 @@ fn a_database_is_brought_up_once_though_four_processes_do_it_at_the_same_time() 
     let _beside = beside_others();
     let database = Database::new();
     let installation = Installation::new(&database.url);
+    std::fs::create_dir(&installation.data).unwrap();
     assert!(!installation.good(&["migrate", "status"]).contains("true"));
     let plan = installation.good(&["migrate", "plan"]);
     assert!(
