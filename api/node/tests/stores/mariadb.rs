@@ -189,12 +189,12 @@ fn free_port() -> u16 {
     ports.find(is_free).expect("a free port")
 }
 
-/// A new data folder, made once.
+/// A new data folder, made once a run, where the next run replaces it.
 fn template() -> &'static Path {
-    static MADE: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
-    let (_, data) = MADE.get_or_init(|| {
-        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let data = folder.path().join("data");
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mariadb");
+        drop(std::fs::remove_dir_all(&data));
         let made = Command::new("mariadb-install-db")
             .arg("--no-defaults")
             .arg(format!("--datadir={}", data.display()))
@@ -211,7 +211,6 @@ fn template() -> &'static Path {
             "{}",
             String::from_utf8_lossy(&made.stderr)
         );
-        (folder, data)
-    });
-    data
+        data
+    })
 }
