@@ -20,6 +20,7 @@ mod hosts;
 mod known;
 pub mod live;
 mod mesh;
+mod ownership;
 mod ports;
 mod projection;
 mod reader;
