@@ -151,7 +151,7 @@ impl Target {
             Self::Database(url) => {
                 let mut elsewhere = settings.clone();
                 elsewhere.stores.state.clone_from(url);
-                State::migrate(&elsewhere, folder).await?;
+                State::migrate(&elsewhere).await?;
                 let state = State::of_this_build(&elsewhere, folder).await?;
                 anyhow::ensure!(
                     state.cursors().await? == Cursors::START,

@@ -113,7 +113,7 @@ impl State {
     /// # Errors
     /// The store cannot be used.
     pub async fn of_this_build(settings: &Settings, folder: &DataFolder) -> anyhow::Result<Self> {
-        let missing = schema::plan(settings, folder).await?;
+        let missing = schema::plan(settings).await?;
         anyhow::ensure!(
             missing.is_empty(),
             "the store is not of this build: run `weir migrate up`"
