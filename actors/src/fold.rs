@@ -81,7 +81,10 @@ impl Actor for FoldActor {
         let shared = &args.shared;
         let all: Vec<u16> = (0..PARTITIONS).collect();
         let ledger = shared.ports.ledger.as_ref();
-        let partitions = shared.ownership.claim(ledger, &all).await?;
+        let partitions = shared
+            .ownership
+            .claim(ledger, &all, &shared.log_began)
+            .await?;
         let credits = Arc::new(Semaphore::new(CREDITS));
         let projection = projection(&args, &partitions, &credits, myself.get_cell()).await?;
         let catalogs = catalogs(&args).await?;

@@ -12,6 +12,7 @@ use weir_engine::fact::ConversionStatus;
 use weir_engine::ids::{ConversionId, Position, TenantId, UnixMs, partition_of};
 use weir_engine::judge::Conversion;
 use weir_engine::ports::{AppendError, StoreError};
+use weir_journal::Cursors;
 
 use crate::campaign::CampaignState;
 use crate::faults::Faults;
@@ -77,6 +78,8 @@ pub(crate) struct Shared {
     pub(crate) directory: Directory,
     pub(crate) faults: Faults,
     pub(crate) ownership: Ownership,
+    /// Where the log ended when the process began.
+    pub(crate) log_began: Cursors,
     head: watch::Sender<bool>,
     pub(crate) is_paused: Arc<AtomicBool>,
     asks: Semaphore,
@@ -133,6 +136,7 @@ impl Mesh {
             directory: Directory::new(),
             faults: Faults::default(),
             ownership: Ownership::default(),
+            log_began: ports.journal.end(),
             head: watch::Sender::new(false),
             is_paused: Arc::default(),
             asks: Semaphore::new(options.asks),

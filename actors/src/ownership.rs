@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use ractor::ActorProcessingErr;
 use weir_engine::ports::{LedgerStore, PartitionState};
+use weir_journal::Cursors;
 
 /// What this process has claimed.
 #[derive(Debug, Default)]
@@ -28,18 +29,51 @@ struct Held {
 )]
 pub(crate) struct Replaced;
 
+/// The books go on where the log ended.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the store has come to fact {stored} of partition {partition}, the log ended at {log} when this process began: it is an \
+     older copy, or a part of it is lost. Nothing is judged, so that nothing is taken for stored that is not: end this \
+     process and bring the log back that the books are of"
+)]
+pub(crate) struct BehindBooks {
+    partition: u16,
+    stored: u64,
+    log: u64,
+}
+
+/// Whether the log had every fact that the books are of.
+fn is_reached(books: &[PartitionState], log: &Cursors) -> Result<(), BehindBooks> {
+    let end = |state: &PartitionState| log.0[usize::from(state.partition)];
+    match books.iter().find(|state| state.next_offset > end(state)) {
+        None => Ok(()),
+        Some(state) => Err(BehindBooks {
+            partition: state.partition,
+            stored: state.next_offset,
+            log: end(state),
+        }),
+    }
+}
+
 impl Ownership {
     /// Takes the partitions over; the first time from whoever had them, later only if nobody has done so since.
     ///
+    /// `log` is where the log ended when this process began: facts that it has written since do not tell whether the
+    /// log is the one that the books are of.
+    ///
     /// # Errors
-    /// The store's, or [`Replaced`].
+    /// The store's, [`Replaced`], or [`BehindBooks`].
     pub(crate) async fn claim(
         &self,
         ledger: &dyn LedgerStore,
         partitions: &[u16],
+        log: &Cursors,
     ) -> Result<Vec<PartitionState>, ActorProcessingErr> {
         let held = self.change(|held| held.clone());
-        if !held.partitions.is_empty() && held.is_replaced(&ledger.offsets().await?) {
+        let now = ledger.offsets().await?;
+        if held.partitions.is_empty() {
+            is_reached(&now, log)?;
+        } else if held.is_replaced(&now) {
             return Err(Replaced.into());
         }
         self.change(|held| held.unanswered += 1);

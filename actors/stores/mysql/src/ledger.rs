@@ -84,8 +84,13 @@ impl LedgerStore for Mysql {
         Box::pin(async move {
             match written.await {
                 Ok(result) => result,
-                // The runtime has ended with the commit: whether it was written is told by the offsets.
-                Err(stopped) => Err((stopped, Commit::default())),
+                // The task has ended with the commit: whether it was written is told by the offsets, so nothing is tried
+                // again, and the fold begins anew.
+                Err(stopped) => {
+                    let what = stopped.to_string();
+                    let table = "partition_state";
+                    Err((StoreError::Unreadable { table, what }, Commit::default()))
+                }
             }
         })
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use mysql_async::{Conn, Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts, SslOpts, UrlError};
+use tokio::sync::Semaphore;
 use weir_engine::ports::{PortFuture, StoreError};
 
 use crate::failure::{TimedOut, unavailable};
@@ -33,6 +34,9 @@ const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO
 pub struct Connections {
     options: Opts,
     pool: ArcSwap<Pool>,
+    /// As many as there may be connections: whoever waits for one waits here, so that a pool that is only full is not
+    /// taken for one that hangs.
+    free: Semaphore,
 }
 
 impl Connections {
@@ -68,6 +72,7 @@ impl Connections {
             .into();
         Ok(Self {
             pool: ArcSwap::from_pointee(Pool::new(options.clone())),
+            free: Semaphore::new(CONNECTIONS),
             options,
         })
     }
@@ -81,6 +86,10 @@ impl Connections {
         within: Duration,
         work: impl for<'c> FnOnce(&'c mut Conn) -> PortFuture<'c, Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
+        let free = tokio::time::timeout(CONNECT_WITHIN, self.free.acquire());
+        let _one = free
+            .await
+            .map_err(|_| StoreError::Unavailable(Box::new(TimedOut(CONNECT_WITHIN))))?;
         let pool = self.pool.load_full();
         let opening = tokio::time::timeout(CONNECT_WITHIN, pool.get_conn());
         let mut connection = match opening.await {

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, SslOpts, UrlError};
 use tokio::runtime::Handle;
 use weir_engine::ports::{PortFuture, StoreError};
 
-use crate::failure::{Stopped, unavailable};
+use crate::commit;
+use crate::failure::Stopped;
 use crate::migrate::{self, SchemaError};
 use crate::pool::Connections;
 
@@ -61,14 +61,15 @@ impl Mysql {
         })
     }
 
-    /// Whether the server answers, and knows the user.
+    /// Whether the server answers, knows the user, and holds no other installation's books.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn is_there(&self) -> Result<(), StoreError> {
+        let installation = self.installation;
         self.connections
-            .with(Duration::from_secs(5), |c| {
-                Box::pin(async move { c.ping().await.map_err(unavailable) })
+            .with(Duration::from_secs(5), move |c| {
+                Box::pin(async move { commit::is_of(c, installation).await })
             })
             .await
     }

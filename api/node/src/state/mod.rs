@@ -91,7 +91,12 @@ impl State {
                 let why = anyhow::anyhow!("no answer in {START_PATIENCE:?}");
                 wait_behind(mysql, known.as_ref(), why)?
             }
-            Ok(Err(error)) => wait_behind(mysql, known.as_ref(), error.into())?,
+            Ok(Err(error @ StoreError::Unavailable(_))) => {
+                wait_behind(mysql, known.as_ref(), error.into())?
+            }
+            Ok(Err(error)) => {
+                return Err(error).with_context(|| format!("the store at {}", mysql.place()));
+            }
             // It answers: a migration, or another process that is at one, may take its time.
             Ok(Ok(())) => match mysql.migrate().await {
                 Ok(_) => state.cursors().await?,
