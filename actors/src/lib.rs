@@ -41,8 +41,8 @@ pub use self::ports::{Clock, Journal, Lane, Ports};
 pub use self::replay::{Replay, ReplayError, Replayed, replay};
 pub use self::routes::{PublishedKey, PublishedTenant, Route, Routes};
 pub use self::search::{
-    DeadLetter, DeadLetters, RebuildError, Rebuilt, SearchFollower, SearchOptions, SearchPorts,
-    SearchStatus, rebuild,
+    DeadLetter, DeadLetters, RebuildError, RebuildNews, RebuildOptions, Rebuilt, SearchFollower,
+    SearchOptions, SearchPorts, SearchStatus, rebuild,
 };
 pub use self::tenant::{Accepted, SetStatusError};
 pub use self::verdicts::{TooManyWaiting, Verdicts, Waiting};
