@@ -215,7 +215,11 @@ fn search(settings: &Settings) -> Option<Check> {
     }
     let looked = server::runtime().and_then(|runtime| {
         runtime.block_on(async {
-            let index = crate::search::index(settings, Handle::current())?;
+            let owner = match DataFolder::open(&settings.node.data) {
+                Ok(folder) => crate::search::owner(&MasterSecret::new(folder.master_secret()?)),
+                Err(_) => String::new(),
+            };
+            let index = crate::search::index(settings, owner, Handle::current())?;
             let index = index.context("no index is configured")?;
             let stats = index.stats().await;
             let stats = stats.with_context(|| format!("{} cannot be asked", index.place()))?;

@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 use weir_actors::{RebuildNews, RebuildOptions, Rebuilt, SearchPorts, rebuild};
 use weir_elasticsearch::Elasticsearch;
 use weir_engine::ports::SearchIndex;
+use weir_engine::secrets::MasterSecret;
 use weir_journal::StoredLog;
 
 use super::{OK, Table, usage};
@@ -34,7 +35,8 @@ pub fn search(
 ) -> anyhow::Result<ExitCode> {
     let runtime = server::runtime()?;
     runtime.block_on(async {
-        let index = search::index(settings, Handle::current()).context("[stores] search")?;
+        let owner = search::owner(&MasterSecret::new(folder.master_secret()?));
+        let index = search::index(settings, owner, Handle::current()).context("[stores] search")?;
         let Some(index) = index else {
             eprintln!("weir: there is no search index: set [stores] search");
             return Ok(usage());
