@@ -17,7 +17,7 @@ use crate::support::{Server, books_agree, export};
 const CONNECTIONS: usize = 4;
 /// A click of each connection comes no sooner than so after the one before.
 const EVERY: Duration = Duration::from_millis(10);
-const QUIET: Duration = Duration::from_secs(5);
+const QUIET: Duration = Duration::from_secs(4);
 /// The machine is shared: what it does meanwhile may make a measurement worthless.
 const TRIES: usize = 3;
 /// What the machine itself may do to the slowest clicks of a whole phase.
