@@ -98,9 +98,10 @@ impl Proxy {
         self.address
     }
 
-    /// From now on.
+    /// From now on, also for what is under way: a connection that reads has looked again when this returns.
     pub fn set(&self, road: Road) {
         self.shared.road.store(road as u8, Ordering::SeqCst);
+        std::thread::sleep(LOOK_EVERY * 3);
     }
 
     /// Breaks at each of the next `count` commits, in the way of `road`.
