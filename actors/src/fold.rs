@@ -9,8 +9,8 @@
 //!       └─ campaign …
 //! ```
 //! Always true: a run begins by claiming the partitions under a new epoch, so that what an earlier run, or
-//! another process, still sends to the store is refused. The click path does not depend on it: what was
-//! published stays published while a run ends and the next begins.
+//! another process, still sends to the store is refused; see [`crate::ownership`] for who claims. The click path
+//! does not depend on it: what was published stays published while a run ends and the next begins.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -80,7 +80,11 @@ impl Actor for FoldActor {
     ) -> Result<FoldState, ActorProcessingErr> {
         let shared = &args.shared;
         let all: Vec<u16> = (0..PARTITIONS).collect();
-        let partitions = shared.ports.ledger.claim(&all).await?;
+        let ledger = shared.ports.ledger.as_ref();
+        let partitions = shared
+            .ownership
+            .claim(ledger, &all, &shared.log_began)
+            .await?;
         let credits = Arc::new(Semaphore::new(CREDITS));
         let projection = projection(&args, &partitions, &credits, myself.get_cell()).await?;
         let catalogs = catalogs(&args).await?;

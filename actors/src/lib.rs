@@ -20,6 +20,7 @@ mod hosts;
 mod known;
 pub mod live;
 mod mesh;
+mod ownership;
 mod ports;
 mod projection;
 mod reader;
@@ -37,11 +38,11 @@ pub use self::faults::{Faults, KINDS};
 pub use self::known::Known;
 pub use self::mesh::{AskError, Chance, Mesh, Options, StatusWanted};
 pub use self::ports::{Clock, Journal, Lane, Ports};
-pub use self::replay::{ReplayError, Replayed, replay};
+pub use self::replay::{Replay, ReplayError, Replayed, replay};
 pub use self::routes::{PublishedKey, PublishedTenant, Route, Routes};
 pub use self::search::{
-    DeadLetter, DeadLetters, RebuildError, Rebuilt, SearchFollower, SearchOptions, SearchPorts,
-    SearchStatus, rebuild,
+    DeadLetter, DeadLetters, RebuildError, RebuildNews, RebuildOptions, Rebuilt, SearchFollower,
+    SearchOptions, SearchPorts, SearchStatus, rebuild,
 };
 pub use self::tenant::{Accepted, SetStatusError};
 pub use self::verdicts::{TooManyWaiting, Verdicts, Waiting};

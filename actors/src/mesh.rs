@@ -1,11 +1,10 @@
 //! The mesh: the actors as the doors see them, and the supervisor that keeps the fold running.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
+use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::Instant;
 use weir_engine::catalog::propose::{Proposal, Refusal};
@@ -13,6 +12,7 @@ use weir_engine::fact::ConversionStatus;
 use weir_engine::ids::{ConversionId, Position, TenantId, UnixMs, partition_of};
 use weir_engine::judge::Conversion;
 use weir_engine::ports::{AppendError, StoreError};
+use weir_journal::Cursors;
 
 use crate::campaign::CampaignState;
 use crate::faults::Faults;
@@ -20,8 +20,9 @@ use crate::fold::{Directory, FoldActor, FoldArgs, FoldMsg};
 use crate::generation::Generation;
 use crate::known::Known;
 use crate::live::LiveTap;
+use crate::ownership::Ownership;
 use crate::ports::Ports;
-use crate::restart::RestartPolicy;
+use crate::restart::{RestartPolicy, cause};
 use crate::routes::Routes;
 use crate::telemetry;
 use crate::tenant::{Accepted, Propose, SetStatus, SetStatusError, TenantMsg};
@@ -76,6 +77,9 @@ pub(crate) struct Shared {
     pub(crate) progress: Arc<Progress>,
     pub(crate) directory: Directory,
     pub(crate) faults: Faults,
+    pub(crate) ownership: Ownership,
+    /// Where the log ended when the process began.
+    pub(crate) log_began: Cursors,
     head: watch::Sender<bool>,
     pub(crate) is_paused: Arc<AtomicBool>,
     asks: Semaphore,
@@ -131,6 +135,8 @@ impl Mesh {
             progress: Progress::new([0; weir_engine::ids::PARTITIONS as usize]),
             directory: Directory::new(),
             faults: Faults::default(),
+            ownership: Ownership::default(),
+            log_began: ports.journal.end(),
             head: watch::Sender::new(false),
             is_paused: Arc::default(),
             asks: Semaphore::new(options.asks),
@@ -491,13 +497,5 @@ impl SupervisorState {
                 let _ = reply.send(());
             }
         });
-    }
-}
-
-/// Why an actor failed, or the one that it was starting.
-fn cause<'a>(error: &'a (dyn Error + Send + Sync + 'static)) -> &'a (dyn Error + 'static) {
-    match error.downcast_ref::<SpawnErr>() {
-        Some(SpawnErr::StartupFailed(inside)) => cause(inside.as_ref()),
-        _ => error,
     }
 }

@@ -3,16 +3,21 @@
 //! One thread, no actors: windows are judged tenant by tenant and committed one after the other. Always true:
 //! it stops exactly at the given cursors; what it writes does not depend on the size of its windows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use weir_engine::ids::TenantId;
+use weir_engine::fact::Encoder;
+use weir_engine::ids::{TenantId, UnixMs, partition_of};
 use weir_engine::judge::TenantState;
-use weir_engine::ports::{ClickLookup, Commit, JudgedRange, LedgerStore, StoreError};
+use weir_engine::ports::{
+    ActorKey, Checkpoint, ClickLookup, Commit, JudgedRange, LedgerStore, StoreError,
+};
 use weir_journal::{Cursors, ReadError, Reader};
 
+use crate::campaign::CampaignState;
 use crate::projection::assembly::Assembly;
 use crate::reader::WindowInMaking;
+use crate::tenant::campaign_of;
 use crate::tenant::evidence::{self, Sources};
 use crate::tenant::fold::TenantFold;
 use crate::window::{Effects, FactAt, WindowHead};
@@ -40,8 +45,17 @@ pub struct Replayed {
     pub commits: u64,
 }
 
-/// Folds the log from where `reader` stands up to `until` into `ledger`, `batch` facts a transaction; `progress`
-/// hears how many facts are done.
+/// How a replay is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Replay {
+    /// Facts a transaction.
+    pub batch: usize,
+    /// Whether a server will go on from the store: then it ends with a checkpoint of every actor, so that the start reads
+    /// nothing again.
+    pub is_to_be_served: bool,
+}
+
+/// Folds the log from where `reader` stands up to `until` into `ledger`; `progress` hears how many facts are done.
 ///
 /// # Errors
 /// [`ReplayError`].
@@ -50,7 +64,7 @@ pub async fn replay(
     until: Cursors,
     clicks: &dyn ClickLookup,
     ledger: &dyn LedgerStore,
-    batch: usize,
+    how: Replay,
     mut progress: impl FnMut(u64),
 ) -> Result<Replayed, ReplayError> {
     let all: Vec<u16> = (0..weir_engine::ids::PARTITIONS).collect();
@@ -59,14 +73,16 @@ pub async fn replay(
         sources: Sources { clicks, ledger },
         assembly: Assembly::new(&partitions, []),
         folds: BTreeMap::new(),
+        campaigns: how.is_to_be_served.then(BTreeMap::new),
         windows: 0,
         done: Replayed::default(),
     };
     while !reader.cursors().reaches(&until) {
-        let window = read_window(&mut reader, &until, batch)?;
+        let window = read_window(&mut reader, &until, how.batch)?;
         replaying.window(window).await?;
         progress(replaying.done.facts);
     }
+    replaying.checkpoint(&until).await?;
     Ok(replaying.done)
 }
 
@@ -93,6 +109,8 @@ struct Replaying<'a> {
     sources: Sources<'a>,
     assembly: Assembly,
     folds: BTreeMap<TenantId, TenantFold>,
+    /// Campaigns by tenant and number, where their states are kept.
+    campaigns: Option<BTreeMap<(TenantId, u32), CampaignState>>,
     windows: u64,
     done: Replayed,
 }
@@ -120,7 +138,7 @@ impl Replaying<'_> {
         if let Some((ready, commit)) = self.assembly.take() {
             self.commit(commit).await?;
             for (&partition, &(_, to)) in &ready.steps {
-                let of_partition = |t: &TenantId| weir_engine::ids::partition_of(*t) == partition;
+                let of_partition = |t: &TenantId| partition_of(*t) == partition;
                 let folds = self.folds.iter_mut().filter(|(t, _)| of_partition(t));
                 folds.for_each(|(_, fold)| fold.recent.forget_below(to));
             }
@@ -139,6 +157,16 @@ impl Replaying<'_> {
             let evidence = evidence::gather(self.sources, fold, &fact).await;
             judged.push(fold.judge(fact, evidence));
         }
+        if let Some(campaigns) = &mut self.campaigns {
+            for judged in &judged {
+                if let Some(campaign) = campaign_of(judged) {
+                    campaigns
+                        .entry((tenant, campaign))
+                        .or_default()
+                        .fold(judged);
+                }
+            }
+        }
         Effects {
             window: self.windows,
             tenant,
@@ -147,6 +175,61 @@ impl Replaying<'_> {
             touched: fold.state.take_touched(),
             judged: Arc::new(judged),
             checkpoints: Vec::new(),
+        }
+    }
+
+    /// Stores the state of every actor as of `until`, if a server is to go on from there.
+    async fn checkpoint(&mut self, until: &Cursors) -> Result<(), StoreError> {
+        let Some(campaigns) = self.campaigns.take() else {
+            return Ok(());
+        };
+        let folded_to = |tenant| until.0[usize::from(partition_of(tenant))];
+        let mut checkpoints: BTreeMap<TenantId, Vec<Checkpoint>> = BTreeMap::new();
+        for (tenant, fold) in &self.folds {
+            let mut bytes = Vec::new();
+            fold.state.uniqueness().write(&mut Encoder(&mut bytes));
+            checkpoints.entry(*tenant).or_default().push(Checkpoint {
+                actor: ActorKey::Tenant(*tenant),
+                folded_to: folded_to(*tenant),
+                bytes,
+            });
+        }
+        for ((tenant, campaign), state) in campaigns {
+            checkpoints.entry(tenant).or_default().push(Checkpoint {
+                actor: ActorKey::Campaign(tenant, campaign),
+                folded_to: folded_to(tenant),
+                bytes: state.to_bytes(),
+            });
+        }
+        self.windows += 1;
+        let partitions: BTreeSet<u16> = checkpoints.keys().map(|t| partition_of(*t)).collect();
+        self.assembly.window(WindowHead {
+            number: self.windows,
+            credits: 0,
+            facts: 0,
+            newest_at: UnixMs(0),
+            steps: Vec::new(),
+            tenants: checkpoints.len(),
+            is_urgent: true,
+            refold_from: partitions
+                .into_iter()
+                .map(|p| (p, until.0[usize::from(p)]))
+                .collect(),
+        });
+        for (tenant, checkpoints) in checkpoints {
+            self.assembly.effects(Effects {
+                window: self.windows,
+                tenant,
+                judged: Arc::new(Vec::new()),
+                refolded: 0,
+                entities: Vec::new(),
+                touched: Vec::new(),
+                checkpoints,
+            });
+        }
+        match self.assembly.take() {
+            Some((_, commit)) => self.commit(commit).await,
+            None => Ok(()),
         }
     }
 

@@ -4,7 +4,10 @@
 //! partitions are claimed under a new epoch, and reading goes on where the store is. Always true: waits
 //! double from 100 ms to 10 s while failures follow each other, and begin anew after a minute without one.
 
+use std::error::Error;
 use std::time::Duration;
+
+use ractor::SpawnErr;
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -27,6 +30,16 @@ impl RestartPolicy {
         self.last = Some(now);
         let doubled = FIRST_WAIT.saturating_mul(1 << self.failures.min(16));
         doubled.min(LONGEST_WAIT)
+    }
+}
+
+/// Why an actor failed, or the one that it was starting.
+pub(crate) fn cause<'a>(
+    error: &'a (dyn Error + Send + Sync + 'static),
+) -> &'a (dyn Error + 'static) {
+    match error.downcast_ref::<SpawnErr>() {
+        Some(SpawnErr::StartupFailed(inside)) => cause(inside.as_ref()),
+        _ => error,
     }
 }
 

@@ -287,3 +287,28 @@ impl Chance {
         (self.0 >> 33) as usize % bound
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn books_that_were_rebuilt_from_the_log_are_gone_on_with_and_nothing_is_read_again() {
+    let mut world = World::new(quick()).await;
+    world.tenant(TENANT, json!([])).await;
+    for visitor in 0..40 {
+        let (click, position) = world.click(TENANT, CAMPAIGN, visitor % 30).await;
+        world.stored(position).await;
+        if visitor % 4 == 0 {
+            world.convert(TENANT, click, &format!("t{visitor}")).await;
+        }
+    }
+    world.mesh().settled(TENANT).await;
+    let before = world.mesh().campaign(TENANT, CAMPAIGN).await.unwrap();
+    world.stop().await;
+    world.rebuild().await;
+    world.start(quick()).await;
+    let after = world.mesh().campaign(TENANT, CAMPAIGN).await.unwrap();
+    assert_eq!(after.arms(), before.arms());
+    // A visitor of before is known: the unique clicks were kept.
+    let (_, position) = world.click(TENANT, CAMPAIGN, 29).await;
+    world.stored(position).await;
+    world.stop().await;
+    assert_eq!(world.digests(), world.replayed(1_000).await);
+}

@@ -203,9 +203,21 @@ impl Follow {
             "the search index waits"
         );
         self.tell
-            .send_modify(|status| status.trouble = Some(trouble.to_string()));
+            .send_modify(|status| status.trouble = Some(told(trouble)));
         tokio::time::sleep(wait).await;
         Ok(())
+    }
+}
+
+/// A trouble in a line: what it is and where it began. What lies between names addresses, which may hold passwords.
+fn told(trouble: &Trouble) -> String {
+    let mut root = trouble as &dyn std::error::Error;
+    while let Some(source) = root.source() {
+        root = source;
+    }
+    match (trouble.to_string(), root.to_string()) {
+        (what, root) if what == root => what,
+        (what, root) => format!("{what}: {root}"),
     }
 }
 

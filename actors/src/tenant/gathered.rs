@@ -83,7 +83,7 @@ impl Gathered {
 }
 
 /// Which campaign a judged fact is of.
-fn campaign_of(judged: &Judged) -> Option<u32> {
+pub(crate) fn campaign_of(judged: &Judged) -> Option<u32> {
     match &judged.judgement {
         Judgement::Click(click) => Some(click.click.campaign),
         Judgement::Conversion(conversion) => {

@@ -18,6 +18,6 @@ mod recent;
 mod writer;
 
 pub(crate) use self::actor::{TenantActor, TenantArgs, TenantMsg};
-pub(crate) use self::gathered::Share;
+pub(crate) use self::gathered::{Share, campaign_of};
 pub use self::writer::{Accepted, SetStatusError};
 pub(crate) use self::writer::{Propose, SetStatus};

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use weir_actors::{
-    Clock, DeadLetter, Options, SearchFollower, SearchOptions, SearchPorts, StatusWanted, rebuild,
+    Clock, DeadLetter, Options, RebuildError, RebuildNews, RebuildOptions, SearchFollower,
+    SearchOptions, SearchPorts, StatusWanted, rebuild,
 };
 use weir_engine::fact::ConversionStatus;
 use weir_engine::ids::{ConversionId, TenantId, partition_of};
@@ -19,6 +20,12 @@ use self::index::{Fault, FaultIndex};
 use crate::world::{CAMPAIGN, World};
 
 const TENANT: TenantId = TenantId(1);
+
+/// A rebuild without rest, and without much patience.
+const EAGER: RebuildOptions = RebuildOptions {
+    duty_percent: 100,
+    patience: Duration::from_millis(300),
+};
 
 type Letters = Arc<Mutex<Vec<DeadLetter>>>;
 
@@ -271,8 +278,10 @@ async fn a_rebuild_is_seen_when_it_is_whole_and_the_follower_takes_it_over() {
     let reader = log.read_from(Cursors::START).expect("readable");
     let until_here = scene.world.journal().end();
     let mut heard = Vec::new();
-    let rebuilt = rebuild(reader, until_here, scene.ports(), 100, |facts| {
-        heard.push(facts)
+    let rebuilt = rebuild(reader, until_here, scene.ports(), EAGER, |news| {
+        if let RebuildNews::Done(facts) = news {
+            heard.push(facts);
+        }
     })
     .await;
     let rebuilt = rebuilt.expect("rebuilt");
@@ -295,6 +304,36 @@ async fn a_rebuild_is_seen_when_it_is_whole_and_the_follower_takes_it_over() {
     );
     let status = scene.follower.as_ref().unwrap().status();
     assert_eq!(status.borrow().generation, Some(Generation(2)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rebuild_says_that_the_index_is_away_and_gives_up_when_that_lasts() {
+    let mut scene = Scene::new().await;
+    scene.clicks(5).await;
+    let log = StoredLog::open(scene.world.folder()).expect("a log");
+    let until_here = scene.world.journal().end();
+    scene.index.inside().is_away = true;
+    let mut waits = 0;
+    let reader = log.read_from(Cursors::START).expect("readable");
+    let given_up = rebuild(reader, until_here, scene.ports(), EAGER, |news| {
+        waits += u32::from(matches!(news, RebuildNews::Waits(_)));
+    })
+    .await;
+    assert!(
+        matches!(given_up, Err(RebuildError::Away { after, .. }) if after >= EAGER.patience),
+        "{given_up:?}"
+    );
+    assert!(waits > 1, "{waits}");
+    // What is away for less than that is waited for.
+    let (index, reader) = (scene.index.clone(), log.read_from(Cursors::START));
+    let reader = reader.expect("readable");
+    let rebuilt = rebuild(reader, until_here, scene.ports(), EAGER, |news| {
+        if matches!(news, RebuildNews::Waits(_)) {
+            index.inside().is_away = false;
+        }
+    })
+    .await;
+    assert_eq!(rebuilt.expect("rebuilt").documents, 5);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

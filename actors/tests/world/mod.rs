@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
-use weir_actors::{Clock, Known, Mesh, Options, Ports, replay};
+use weir_actors::{Clock, Known, Mesh, Options, Ports, Replay, replay};
 use weir_embedded::{Embedded, Snapshot, TableDigest};
 use weir_engine::catalog::{Change, EntityKey, EntityKind};
 use weir_engine::click_id::{ClickId, ClickKey, EPOCH_MS, Parts};
@@ -179,11 +179,36 @@ impl World {
         let file = self.folder.path().join(format!("replay-{batch}.db"));
         let store = Embedded::open(&file).unwrap();
         let reader = log.read_from(Cursors::START).unwrap();
-        let replayed = replay(reader, log.end(), &log, &store, batch, |_| {})
+        let how = Replay {
+            batch,
+            is_to_be_served: false,
+        };
+        let replayed = replay(reader, log.end(), &log, &store, how, |_| {})
             .await
             .unwrap();
         assert_eq!(replayed.facts, log.end().total());
         Snapshot::open(&file).unwrap().digests().unwrap()
+    }
+
+    /// Has the books of a stopped world written again from the log, to go on with.
+    pub async fn rebuild(&self) {
+        for name in ["state.db", "state.db-wal", "state.db-shm"] {
+            // A store that was closed has only the first.
+            drop(std::fs::remove_file(self.folder.path().join(name)));
+        }
+        let log = StoredLog::open(self.folder.path()).unwrap();
+        let store = Embedded::open(self.folder.path().join("state.db")).unwrap();
+        let how = Replay {
+            batch: 7,
+            is_to_be_served: true,
+        };
+        let reader = log.read_from(Cursors::START).unwrap();
+        replay(reader, log.end(), &log, &store, how, |_| {})
+            .await
+            .unwrap();
+        for partition in store.offsets().await.unwrap() {
+            assert_eq!(partition.refold_from, partition.next_offset);
+        }
     }
 
     /// Lets retention take every fact so far that the store has.

@@ -1,12 +1,12 @@
-//! The cache that the settings name: what nodes share and may lose.
+//! The cache that the settings name: what may be lost.
 //!
 //! ```text
 //! [stores] cache = ""          ─▶ none: each process counts allowances itself, the store tells live counters
 //!          cache = "redis://…" ─▶ Redis: clicks that the doors look up, live counters, allowances of keys
 //! ```
-//! Always true: a verdict never depends on it: the fold looks clicks up in the log alone. What is kept in it is sealed
+//! Always true: a verdict never depends on it: the fold looks clicks up in the log alone. Clicks and counters are sealed
 //! with a key of this installation, and named after this run of the process, so that nothing is believed that another
-//! log may have said. Not here: what happens when it is away (each part goes on without it).
+//! log may have said; allowances are shared by all processes of the installation. Not here: what happens when it is away (each part goes on without it).
 
 use std::sync::Arc;
 
@@ -40,7 +40,9 @@ impl Cache {
         let ca = &settings.stores.ca;
         let root_cert = match ca.as_os_str().is_empty() {
             true => None,
-            false => Some(std::fs::read(ca).with_context(|| ca.display().to_string())?),
+            false => {
+                Some(std::fs::read(ca).with_context(|| format!("stores.ca: {}", ca.display()))?)
+            }
         };
         let options = Options {
             prefix: format!(

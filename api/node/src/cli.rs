@@ -200,6 +200,9 @@ pub enum SearchCommand {
         /// Share of the time that the index is given work, in percent
         #[arg(long, value_name = "PERCENT", default_value_t = 80, value_parser = clap::value_parser!(u8).range(1..=100))]
         duty_percent: u8,
+        /// How long an index or a store that does not answer is waited for; then the command gives up
+        #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+        patience: u64,
     },
     /// What the index holds, and how far it has come
     Status,

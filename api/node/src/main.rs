@@ -63,7 +63,7 @@ fn run(cli: Cli, loaded: Loaded) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(args) => server::run(settings, args.ready_file.as_deref()),
         Command::Demo(args) => demo::run(settings, &args),
-        Command::Migrate(command) => commands::migrate(&command, settings, &folder()?, output),
+        Command::Migrate(command) => commands::migrate(&command, settings, output),
         Command::Journal(command) => commands::journal(command, settings, &folder()?, output),
         Command::Replay(args) => commands::replay(&args, settings, &folder()?, output),
         Command::Search(command) => commands::search(&command, settings, &folder()?, output),

@@ -18,6 +18,7 @@ use weir_actors::{
     Clock, DeadLetter, DeadLetters, Journal, SearchFollower, SearchOptions, SearchPorts,
 };
 use weir_elasticsearch::{Elasticsearch, OpenError, Options};
+use weir_engine::secrets::MasterSecret;
 
 use crate::data_folder::DataFolder;
 use crate::settings::Settings;
@@ -30,17 +31,30 @@ const DEAD_LETTERS_MOST: u64 = 64 << 20;
 ///
 /// # Errors
 /// The URL or the certificates cannot be used.
-pub fn index(settings: &Settings, runtime: Handle) -> Result<Option<Elasticsearch>, OpenError> {
+pub fn index(
+    settings: &Settings,
+    owner: String,
+    runtime: Handle,
+) -> Result<Option<Elasticsearch>, OpenError> {
     let stores = &settings.stores;
     if stores.search.is_empty() {
         return Ok(None);
     }
     let options = Options {
         prefix: settings.search.prefix.clone(),
+        owner,
         ca: (!stores.ca.as_os_str().is_empty()).then(|| stores.ca.clone()),
         ..Options::at(&stores.search)
     };
     Elasticsearch::at(options, runtime).map(Some)
+}
+
+/// What tells the indices of this installation from those of others.
+pub fn owner(secrets: &MasterSecret) -> String {
+    format!(
+        "{:032x}",
+        u128::from_be_bytes(secrets.internal_key("search"))
+    )
 }
 
 /// The projection that follows the log into `index`, at work.
@@ -155,17 +169,17 @@ mod tests {
             .unwrap();
         let mut settings = Settings::default();
         assert!(
-            index(&settings, runtime.handle().clone())
+            index(&settings, String::new(), runtime.handle().clone())
                 .unwrap()
                 .is_none()
         );
         settings.stores.search = "http://127.0.0.1:9200".to_owned();
         assert!(
-            index(&settings, runtime.handle().clone())
+            index(&settings, String::new(), runtime.handle().clone())
                 .unwrap()
                 .is_some()
         );
         settings.stores.ca = "/nowhere/ca.pem".into();
-        assert!(index(&settings, runtime.handle().clone()).is_err());
+        assert!(index(&settings, String::new(), runtime.handle().clone()).is_err());
     }
 }

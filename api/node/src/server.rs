@@ -128,7 +128,8 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
     let cache = Cache::of(settings, &secrets)?;
     let tap = cache.tap();
     let mesh = start_mesh(settings, &state, &journal, known, tap.clone()).await?;
-    let index = search::index(settings, Handle::current()).context("[stores] search")?;
+    let index = search::index(settings, search::owner(&secrets), Handle::current())
+        .context("[stores] search")?;
     let index = index.map(Arc::new);
     let urls = Urls::of(&listeners, &doors)?;
     let parts = Parts {

@@ -117,7 +117,9 @@ impl Stores {
             let cursor = index.cursor(live).await?.unwrap_or_default();
             let mut indexed = Cursors::START;
             for (partition, next) in cursor.offsets {
-                indexed.0[usize::from(partition)] = next;
+                if let Some(indexed) = indexed.0.get_mut(usize::from(partition)) {
+                    *indexed = next;
+                }
             }
             passed = passed.nearest(&indexed);
         }

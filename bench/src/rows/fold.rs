@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use weir_actors::replay;
+use weir_actors::{Replay, replay};
 use weir_embedded::Embedded;
 use weir_engine::ids::{ConversionId, PARTITIONS, TenantId, UnixMs};
 use weir_engine::judge::{Conversion, Identity};
@@ -134,7 +134,11 @@ pub(super) async fn fill(
 async fn fold(world: &World, ledger: &dyn LedgerStore) -> anyhow::Result<()> {
     let reader = world.journal.read_from(Cursors::START)?;
     let until = world.journal.end();
-    replay(reader, until, &world.journal, ledger, BATCH, |_| {}).await?;
+    let how = Replay {
+        batch: BATCH,
+        is_to_be_served: false,
+    };
+    replay(reader, until, &world.journal, ledger, how, |_| {}).await?;
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use anyhow::Context;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, OptsBuilder, Params, Value};
 use tokio::runtime::Handle;
+use weir_actors::{Replay, replay};
 use weir_journal::Cursors;
 use weir_mysql::{Mysql, Place};
 
@@ -182,7 +183,11 @@ impl Server {
             store.migrate().await?;
             let reader = world.journal.read_from(Cursors::START)?;
             let (until, log) = (world.journal.end(), &world.journal);
-            weir_actors::replay(reader, until, log, &store, window, |_| {}).await?;
+            let how = Replay {
+                batch: window,
+                is_to_be_served: false,
+            };
+            replay(reader, until, log, &store, how, |_| {}).await?;
             Ok(CLICKS)
         })
         .await

@@ -1,7 +1,7 @@
 //! Control documents: which generation is live, and how far each has come over which indices.
 //!
 //! ```text
-//! state      {"live": 1, "building": 2}
+//! state      {"live": 1, "building": 2, "owner": "what tells the installation from others"}
 //! cursor-1   {"at": …, "offsets": [[0, 1024], …], "indices": {"weir-clicks-g1-2026.03": "its unique id", …}}
 //! ```
 
@@ -65,6 +65,13 @@ pub(crate) async fn state(client: &Client, names: &Names) -> Result<Option<Held>
         return Ok(None);
     };
     let body = &answer["_source"]["body"];
+    if body["owner"]
+        .as_str()
+        .is_some_and(|owner| owner != names.owner)
+    {
+        let what = "the index is another installation's: give each a [search] prefix of its own, or delete what is there";
+        return Err(SearchError::Refused(what.to_owned()));
+    }
     let generation = |value: &Value| {
         let number = value.as_u64().and_then(|n| u32::try_from(n).ok());
         number.map(Generation)
@@ -79,8 +86,9 @@ pub(crate) async fn state(client: &Client, names: &Names) -> Result<Option<Held>
     }))
 }
 
-fn body_of(state: State) -> Value {
-    json!({"body": {"live": state.live.0, "building": state.building.map(|g| g.0)}})
+fn body_of(names: &Names, state: State) -> Value {
+    let building = state.building.map(|g| g.0);
+    json!({"body": {"live": state.live.0, "building": building, "owner": names.owner}})
 }
 
 /// Makes the first state; whether nobody did so before.
@@ -91,7 +99,7 @@ pub(crate) async fn make_state(
 ) -> Result<bool, SearchError> {
     let path = path(names, "_create", "state");
     let answer = client
-        .send(Method::Put, &path, &[], &body_of(state))
+        .send(Method::Put, &path, &[], &body_of(names, state))
         .await?;
     match answer.status {
         409 => Ok(false),
@@ -112,7 +120,7 @@ pub(crate) async fn change_state(
     ];
     let path = path(names, "_doc", "state");
     let answer = client
-        .send(Method::Put, &path, &params, &body_of(state))
+        .send(Method::Put, &path, &params, &body_of(names, state))
         .await?;
     match answer.status {
         409 => Err(SearchError::Lost),

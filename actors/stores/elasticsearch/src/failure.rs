@@ -71,3 +71,8 @@ pub(crate) fn words_of(error: &Value) -> String {
     }
     words
 }
+
+/// A question took longer than one may.
+#[derive(Debug, thiserror::Error)]
+#[error("the question took too long")]
+pub(crate) struct TooLong;

@@ -59,8 +59,29 @@ impl Index {
         // Once a start, and whenever the writer has lost its way: fields of a newer build are added.
         templates::put(&self.client, &self.names, &self.options).await?;
         let held = self.prepared().await?;
+        self.expose(held.state.live).await?;
         self.sweep(held.state).await?;
         Ok(held.state.live)
+    }
+
+    /// Lets readers see every index of the live generation: a publication may have been cut off half-way.
+    async fn expose(&self, live: Generation) -> Result<(), SearchError> {
+        let indices = control::indices(&self.client, &self.names).await?;
+        let monthly = indices
+            .keys()
+            .filter_map(|n| Some((n, self.names.read(n)?)));
+        let actions: Vec<Value> = monthly
+            .filter(|(_, monthly)| monthly.generation == live)
+            .map(|(name, monthly)| {
+                json!({"add": {"index": name, "alias": self.names.alias(monthly.kind)}})
+            })
+            .collect();
+        if actions.is_empty() {
+            return Ok(());
+        }
+        let body = json!({"actions": actions});
+        let answer = self.client.send(Method::Post, "/_aliases", &[], &body);
+        answer.await?.accepted().map(drop)
     }
 
     /// Drops indices of generations that are neither live nor being built.
@@ -257,7 +278,12 @@ impl Index {
     pub(crate) async fn forget(&self, before: UnixMs) -> Result<Vec<String>, SearchError> {
         let held = self.prepared().await?;
         let there = control::indices(&self.client, &self.names).await?;
-        let is_past = |name: &&String| self.names.read(name).is_some_and(|m| m.end <= before);
+        // A generation that is being built is let be: whoever builds it knows what must be there.
+        let building = held.state.building;
+        let is_past = |name: &&String| {
+            let monthly = self.names.read(name);
+            monthly.is_some_and(|m| m.end <= before && Some(m.generation) != building)
+        };
         let past: Vec<String> = there.keys().filter(is_past).cloned().collect();
         if past.is_empty() {
             return Ok(past);

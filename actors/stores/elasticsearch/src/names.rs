@@ -7,9 +7,12 @@ use weir_engine::ids::UnixMs;
 use weir_engine::ports::Generation;
 use weir_engine::search::{Document, DocumentKind};
 
-/// What all names begin with.
+/// What all names begin with, and whose they are.
 #[derive(Debug, Clone)]
-pub(crate) struct Names(pub(crate) String);
+pub(crate) struct Names {
+    pub(crate) prefix: String,
+    pub(crate) owner: String,
+}
 
 /// A monthly index, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,17 +28,17 @@ const LATEST_MS: u64 = 253_402_207_200_000;
 
 impl Names {
     pub(crate) fn control(&self) -> String {
-        format!("{}-control", self.0)
+        format!("{}-control", self.prefix)
     }
 
     /// The alias that readers ask; the name of the template too.
     pub(crate) fn alias(&self, kind: DocumentKind) -> String {
-        format!("{}-{kind}", self.0)
+        format!("{}-{kind}", self.prefix)
     }
 
     /// Names of the indices of a kind, as the template takes them.
     pub(crate) fn pattern(&self, kind: DocumentKind) -> String {
-        format!("{}-{kind}-g*", self.0)
+        format!("{}-{kind}-g*", self.prefix)
     }
 
     /// Names of all indices of all generations.
@@ -56,12 +59,12 @@ impl Names {
             .to_zoned(TimeZone::UTC);
         let kind = document.kind();
         let month = month.strftime("%Y.%m");
-        Some(format!("{}-{kind}-g{}-{month}", self.0, generation.0))
+        Some(format!("{}-{kind}-g{}-{month}", self.prefix, generation.0))
     }
 
     /// What an index is, by its name; `None` when it is none of ours.
     pub(crate) fn read(&self, name: &str) -> Option<Monthly> {
-        let rest = name.strip_prefix(&self.0)?.strip_prefix('-')?;
+        let rest = name.strip_prefix(&self.prefix)?.strip_prefix('-')?;
         let mut parts = rest.split('-');
         let kind = parts.next()?.parse().ok()?;
         let generation = parts.next()?.strip_prefix('g')?;
@@ -89,7 +92,10 @@ mod tests {
 
     #[test]
     fn a_name_says_generation_kind_and_month() {
-        let names = Names("weir".to_owned());
+        let names = Names {
+            prefix: "weir".to_owned(),
+            owner: String::new(),
+        };
         let read = names.read("weir-clicks-g12-2026.12");
         let end = UnixMs::parse_rfc3339("2027-01-01T00:00:00Z").expect("a time");
         let expected = Monthly {

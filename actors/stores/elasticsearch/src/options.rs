@@ -21,6 +21,8 @@ pub struct Options {
     pub ca: Option<PathBuf>,
     /// What the names of all indices and templates begin with: one an installation.
     pub prefix: String,
+    /// What tells this installation from others: an index of another one is neither read nor written.
+    pub owner: String,
     /// Copies.
     pub replicas: Replicas,
     /// Shards of each monthly index.
@@ -41,6 +43,7 @@ impl Options {
             url: url.into(),
             ca: None,
             prefix: "weir".to_owned(),
+            owner: String::new(),
             replicas: Replicas::Auto,
             shards: 1,
             refresh_interval: "30s".to_owned(),

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use weir_engine::ids::{TenantId, UnixMs};
 use weir_engine::ports::{
     Generation, IndexStats, PortFuture, SearchError, SearchIndex, Watermark, Written,
@@ -18,7 +20,7 @@ use weir_engine::search::{
 
 use crate::client::Client;
 use crate::control::{self, Indices};
-use crate::failure::{Stopped, unavailable};
+use crate::failure::{Stopped, TooLong, unavailable};
 use crate::generations::has_all;
 use crate::names::Names;
 use crate::options::Options;
@@ -130,8 +132,14 @@ impl Index {
 #[derive(Clone)]
 pub struct Elasticsearch {
     index: Arc<Index>,
+    /// Turns of questions.
+    questions: Arc<Semaphore>,
     runtime: Handle,
 }
+
+/// Questions at a time, and how long one may take with all its pages.
+const QUESTIONS: usize = 8;
+const QUESTION_WITHIN: Duration = Duration::from_secs(30);
 
 impl Elasticsearch {
     /// An index as `options` say. Nothing is asked of the server yet: it may be away.
@@ -150,11 +158,15 @@ impl Elasticsearch {
         Ok(Self {
             index: Arc::new(Index {
                 client: Client::new(&options)?,
-                names: Names(options.prefix.clone()),
+                names: Names {
+                    prefix: options.prefix.clone(),
+                    owner: options.owner.clone(),
+                },
                 options,
                 known: Mutex::default(),
                 written: Mutex::default(),
             }),
+            questions: Arc::new(Semaphore::new(QUESTIONS)),
             runtime,
         })
     }
@@ -180,7 +192,7 @@ impl Elasticsearch {
         tenant: TenantId,
         query: SearchQuery,
     ) -> PortFuture<'static, Result<SearchPage<T>, SearchError>> {
-        self.task(move |index| async move {
+        self.question(move |index| async move {
             if query.selection.of != kind {
                 let what = format!(
                     "a question about {} was asked of {kind}",
@@ -189,6 +201,22 @@ impl Elasticsearch {
                 return Err(SearchError::Refused(what));
             }
             index.list(tenant, query).await
+        })
+    }
+
+    /// Answers a question if few are asked at a time, within a time: each may hold many rows.
+    fn question<T: Send + 'static, F: Future<Output = Result<T, SearchError>> + Send + 'static>(
+        &self,
+        work: impl FnOnce(Arc<Index>) -> F + Send + 'static,
+    ) -> PortFuture<'static, Result<T, SearchError>> {
+        let Ok(turn) = Arc::clone(&self.questions).try_acquire_owned() else {
+            let retry_after = Some(Duration::from_secs(1));
+            return Box::pin(async move { Err(SearchError::Overloaded { retry_after }) });
+        };
+        self.task(move |index| async move {
+            let _turn = turn;
+            let answer = tokio::time::timeout(QUESTION_WITHIN, work(index)).await;
+            answer.map_err(|_| unavailable(TooLong))?
         })
     }
 
@@ -263,7 +291,7 @@ impl SearchIndex for Elasticsearch {
         tenant: TenantId,
         question: Drilldown,
     ) -> PortFuture<'_, Result<DrilldownPage, SearchError>> {
-        self.task(move |index| async move { index.drilldown(tenant, question).await })
+        self.question(move |index| async move { index.drilldown(tenant, question).await })
     }
 
     fn stats(&self) -> PortFuture<'_, Result<IndexStats, SearchError>> {

@@ -6,6 +6,7 @@ use weir_engine::ports::SearchError;
 use weir_engine::search::{AmountField, DocumentKind, FlagField, SearchField};
 
 use crate::client::Client;
+use crate::control;
 use crate::names::Names;
 use crate::options::{Options, Replicas};
 
@@ -127,7 +128,38 @@ pub(crate) async fn put(
             .accepted()?;
         let path = format!("/{}/_mapping", names.pattern(kind));
         let body = json!({"properties": properties(kind)});
-        client.send(Method::Put, &path, &[], &body).await?.found()?;
+        let added = client.send(Method::Put, &path, &[], &body).await?.found();
+        match added {
+            Err(SearchError::Refused(_)) => add_to_each(client, names, kind, &body).await?,
+            other => drop(other?),
+        }
+    }
+    Ok(())
+}
+
+/// Adds fields index by index: one that somebody made otherwise keeps no other from them. Its documents that do not fit
+/// are poison, and the rest of them are written.
+async fn add_to_each(
+    client: &Client,
+    names: &Names,
+    kind: DocumentKind,
+    body: &Value,
+) -> Result<(), SearchError> {
+    for name in control::indices(client, names).await?.into_keys() {
+        if names.read(&name).is_none_or(|monthly| monthly.kind != kind) {
+            continue;
+        }
+        let path = format!("/{name}/_mapping");
+        match client.send(Method::Put, &path, &[], body).await?.found() {
+            Err(SearchError::Refused(reason)) => {
+                tracing::error!(
+                    index = name,
+                    reason,
+                    "somebody made an index with fields of other types"
+                );
+            }
+            other => drop(other?),
+        }
     }
     Ok(())
 }

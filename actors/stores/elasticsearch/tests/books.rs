@@ -12,7 +12,8 @@ use elasticsearch::http::Method;
 use serde_json::{Value, json};
 use support::Opened;
 use weir_actors::{
-    Clock, Mesh, Options, Ports, SearchFollower, SearchOptions, SearchPorts, StatusWanted, rebuild,
+    Clock, Mesh, Options, Ports, RebuildOptions, SearchFollower, SearchOptions, SearchPorts,
+    StatusWanted, rebuild,
 };
 use weir_embedded::Embedded;
 use weir_engine::catalog::{Change, EntityKey, EntityKind};
@@ -466,7 +467,10 @@ fn the_index_sums_what_the_books_sum_whatever_happens_to_it() {
             reader,
             world.journal.end(),
             world.search_ports(&index),
-            100,
+            RebuildOptions {
+                duty_percent: 100,
+                patience: Duration::from_secs(30),
+            },
             |_| (),
         )
         .await;

@@ -207,6 +207,8 @@ fn a_document_that_does_not_fit_its_index_is_poison_with_the_servers_reason() {
         matches!(&written[0], Written::Poison { reason } if reason.contains("country")),
         "{written:?}"
     );
+    // Whoever starts then finds an index whose fields cannot be made what they should be: no reason to stand still.
+    assert_eq!(block_on(index.again().live()).expect("live"), generation);
 }
 
 /// A server that says the same to everything.

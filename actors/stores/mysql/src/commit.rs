@@ -139,6 +139,32 @@ pub async fn states(
     all(connection, "partition_state", query, partition::read).await
 }
 
+const OWNER: &str = "SELECT id FROM installation WHERE one = 1";
+
+/// Refuses a database that holds another installation's books; one without any is nobody's.
+pub async fn is_of(connection: &mut Conn, installation: [u8; 16]) -> Result<(), StoreError> {
+    let table = "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'installation'";
+    let has_table: Option<u8> = connection.query_first(table).await.map_err(unavailable)?;
+    if has_table.is_none() {
+        return Ok(());
+    }
+    let owner: Option<Vec<u8>> = connection.query_first(OWNER).await.map_err(unavailable)?;
+    match owner {
+        None => Ok(()),
+        owner => refuse_others(owner, installation),
+    }
+}
+
+fn refuse_others(owner: Option<Vec<u8>>, installation: [u8; 16]) -> Result<(), StoreError> {
+    if owner.as_deref() == Some(installation.as_slice()) {
+        return Ok(());
+    }
+    Err(StoreError::Unreadable {
+        table: "installation",
+        what: "the database holds the books of another installation: give each its own".to_owned(),
+    })
+}
+
 /// Gives partitions a new epoch, making them at offset 0 when they are new; refuses another installation's database.
 pub async fn claim(
     connection: &mut Conn,
@@ -156,17 +182,8 @@ pub async fn claim(
         )
         .await
         .map_err(unavailable)?;
-    let owner: Option<Vec<u8>> = transaction
-        .query_first("SELECT id FROM installation WHERE one = 1")
-        .await
-        .map_err(unavailable)?;
-    if owner.as_deref() != Some(installation.as_slice()) {
-        return Err(StoreError::Unreadable {
-            table: "installation",
-            what: "the database holds the books of another installation: give each its own"
-                .to_owned(),
-        });
-    }
+    let owner = transaction.query_first(OWNER).await.map_err(unavailable)?;
+    refuse_others(owner, installation)?;
     for &number in partitions {
         transaction
             .exec_drop(

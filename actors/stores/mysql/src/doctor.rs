@@ -78,7 +78,7 @@ struct Rule {
     otherwise: &'static str,
 }
 
-const RULES: [Rule; 4] = [
+const RULES: [Rule; 6] = [
     Rule {
         name: "innodb_flush_log_at_trx_commit",
         good: &["1"],
@@ -98,12 +98,28 @@ const RULES: [Rule; 4] = [
         otherwise: "the tables name utf8mb4 themselves; tools that make tables of their own may not",
     },
     Rule {
-        name: "innodb_autoinc_lock_mode",
-        good: &["0", "1", "2"],
+        name: "time_zone",
+        good: &["+00:00", "UTC"],
         level: Level::Doubtful,
-        otherwise: "unknown value",
+        otherwise: "the connections of this program ask for UTC themselves; other readers of the tables may not",
+    },
+    // One setting by the name that MySQL 8 has, and by MariaDB's.
+    Rule {
+        name: "transaction_isolation",
+        good: ISOLATIONS,
+        level: Level::Doubtful,
+        otherwise: NOT_ISOLATED,
+    },
+    Rule {
+        name: "tx_isolation",
+        good: ISOLATIONS,
+        level: Level::Doubtful,
+        otherwise: NOT_ISOLATED,
     },
 ];
+
+const ISOLATIONS: &[&str] = &["READ-COMMITTED", "REPEATABLE-READ"];
+const NOT_ISOLATED: &str = "the transactions of this program name their isolation themselves; other readers of the tables may not";
 
 impl Rule {
     fn judge(&self, value: &str) -> Finding {

@@ -1,5 +1,6 @@
 //! [`CatalogStore`] and [`LedgerStore`]: each call a task with a connection of its own.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable;
@@ -9,7 +10,7 @@ use weir_engine::ids::{ConversionId, TenantId};
 use weir_engine::judge::{Conversion, Identity};
 use weir_engine::ports::{
     ActorKey, CapCounter, CatalogStore, Checkpoint, Commit, EntityRow, JudgedRange, LedgerStore,
-    PartitionState, PortFuture, StoreError, UniqueBlock,
+    PartitionState, PortFuture, StatusRow, StoreError, UniqueBlock,
 };
 use weir_sql::rows::{
     cap_counter, checkpoint, conversion, entity, status_change, unique_block, verdict,
@@ -83,8 +84,13 @@ impl LedgerStore for Mysql {
         Box::pin(async move {
             match written.await {
                 Ok(result) => result,
-                // The runtime has ended with the commit: whether it was written is told by the offsets.
-                Err(stopped) => Err((stopped, Commit::default())),
+                // The task has ended with the commit: whether it was written is told by the offsets, so nothing is tried
+                // again, and the fold begins anew.
+                Err(stopped) => {
+                    let what = stopped.to_string();
+                    let table = "partition_state";
+                    Err((StoreError::Unreadable { table, what }, Commit::default()))
+                }
             }
         })
     }
@@ -234,14 +240,25 @@ async fn judged(
         status_change::read,
     )
     .await?;
-    let mut status_changes = Vec::with_capacity(changes.len());
-    for change in changes {
-        let of = conversion_of(connection, stretch.tenant, change.conversion_id).await?;
+    let changed = match changes.is_empty() {
+        true => Vec::new(),
+        // One question, since each takes a way to the server and back.
+        false => {
+            let query = stretch.changed_conversions();
+            all(connection, "conversions", query, conversion::read).await?
+        }
+    };
+    let by_id: HashMap<ConversionId, Conversion> = changed.into_iter().map(|c| (c.id, c)).collect();
+    let with_conversion = |change: StatusRow| {
+        let of = by_id.get(&change.conversion_id).cloned();
         let of = of.ok_or_else(|| questions::missing("status_changes", change.position))?;
-        status_changes.push((change, of));
-    }
+        Ok((change, of))
+    };
     Ok(JudgedRange {
         verdicts: questions::with_made(verdicts, made)?,
-        status_changes,
+        status_changes: changes
+            .into_iter()
+            .map(with_conversion)
+            .collect::<Result<_, StoreError>>()?,
     })
 }

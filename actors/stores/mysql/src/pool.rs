@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use mysql_async::{Conn, Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts, SslOpts, UrlError};
+use tokio::sync::Semaphore;
 use weir_engine::ports::{PortFuture, StoreError};
 
 use crate::failure::{TimedOut, unavailable};
@@ -20,14 +21,22 @@ const CONNECTIONS: usize = 16;
 /// Statements that a connection keeps prepared: writes of ten tables in four sizes, and the questions.
 const STATEMENTS: usize = 128;
 
-/// What each connection is told first: errors instead of cut values, UTC, no gap locks, short waits for locks.
+/// How long a connection is kept that nobody uses.
+const KEPT_FOR: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// What each connection is told first: errors instead of cut values, UTC, short waits for locks; a
+/// transaction whose client went without a word is ended after two minutes and not after hours.
 const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', \
-     innodb_lock_wait_timeout = 5";
+     innodb_lock_wait_timeout = 5, wait_timeout = 120";
 
 /// The connections.
 pub struct Connections {
     options: Opts,
     pool: ArcSwap<Pool>,
+    /// As many as there may be connections: whoever waits for one waits here, so that a pool that is only full is not
+    /// taken for one that hangs.
+    free: Semaphore,
 }
 
 impl Connections {
@@ -43,7 +52,15 @@ impl Connections {
         let constraints = PoolConstraints::new(0, CONNECTIONS).unwrap_or_default();
         let tls = tls.or_else(|| given.ssl_opts().cloned());
         let options: Opts = OptsBuilder::from_opts(given)
-            .pool_opts(PoolOpts::new().with_constraints(constraints))
+            .pool_opts(
+                PoolOpts::new()
+                    .with_constraints(constraints)
+                    // Without a time a pool keeps its least number, which is none.
+                    .with_inactive_connection_ttl(KEPT_FOR)
+                    .with_ttl_check_interval(LOOK_EVERY)
+                    // A reset forgets what was prepared; nobody changes the session, and open transactions are rolled back.
+                    .with_reset_connection(false),
+            )
             // A row that is matched counts, also when nothing of it changes: a step in place must count as one.
             .client_found_rows(true)
             .stmt_cache_size(STATEMENTS)
@@ -55,6 +72,7 @@ impl Connections {
             .into();
         Ok(Self {
             pool: ArcSwap::from_pointee(Pool::new(options.clone())),
+            free: Semaphore::new(CONNECTIONS),
             options,
         })
     }
@@ -68,6 +86,10 @@ impl Connections {
         within: Duration,
         work: impl for<'c> FnOnce(&'c mut Conn) -> PortFuture<'c, Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
+        let free = tokio::time::timeout(CONNECT_WITHIN, self.free.acquire());
+        let _one = free
+            .await
+            .map_err(|_| StoreError::Unavailable(Box::new(TimedOut(CONNECT_WITHIN))))?;
         let pool = self.pool.load_full();
         let opening = tokio::time::timeout(CONNECT_WITHIN, pool.get_conn());
         let mut connection = match opening.await {

@@ -18,7 +18,7 @@ use weir_sql::rows::{balance, conversion, partition, status_change, transfer, ve
 use weir_sql::{Dialect, Fields, conversions, questions, report};
 
 use crate::commit::states;
-use crate::failure::unavailable;
+use crate::failure::{TimedOut, unavailable};
 use crate::ledger::{conversion_of, snapshot};
 use crate::query::{all, each};
 use crate::store::Mysql;
@@ -26,13 +26,25 @@ use crate::store::Mysql;
 /// How long an answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
+/// How long a report waits for its turn.
+const TURN_WITHIN: Duration = Duration::from_secs(10);
+
 impl ReportStore for Mysql {
     fn report(
         &self,
         tenant: TenantId,
         query: ReportQuery,
     ) -> PortFuture<'_, Result<ReportPage, ReportError>> {
-        let answer = self.task(ANSWER_WITHIN, move |c| Box::pin(reported(c, tenant, query)));
+        // In a task of its own, so that a turn that was begun is ended also when whoever asked has gone.
+        let store = self.clone();
+        let answer = self.spawn(async move {
+            // A few at a time: commits and evidence need connections too. The semaphore is never closed.
+            let turn = tokio::time::timeout(TURN_WITHIN, store.reports.acquire()).await;
+            let _turn =
+                turn.map_err(|_| StoreError::Unavailable(Box::new(TimedOut(TURN_WITHIN))))?;
+            let work = store.task(ANSWER_WITHIN, move |c| Box::pin(reported(c, tenant, query)));
+            work.await
+        });
         Box::pin(async move { Ok(answer.await??) })
     }
 

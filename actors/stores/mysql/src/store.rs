@@ -6,11 +6,16 @@ use std::time::Duration;
 
 use mysql_async::{Conn, SslOpts, UrlError};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use weir_engine::ports::{PortFuture, StoreError};
 
+use crate::commit;
 use crate::failure::Stopped;
 use crate::migrate::{self, SchemaError};
 use crate::pool::Connections;
+
+/// Reports at a time.
+const REPORTS: usize = 4;
 
 /// Why the store cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +33,8 @@ pub enum OpenError {
 pub struct Mysql {
     pub(crate) connections: Arc<Connections>,
     pub(crate) installation: [u8; 16],
+    /// Turns of reports.
+    pub(crate) reports: Arc<Semaphore>,
     runtime: Handle,
 }
 
@@ -56,8 +63,22 @@ impl Mysql {
         Ok(Self {
             connections: Arc::new(Connections::new(&place.url, tls)?),
             installation: place.installation,
+            reports: Arc::new(Semaphore::new(REPORTS)),
             runtime,
         })
+    }
+
+    /// Whether the server answers, knows the user, and holds no other installation's books.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn is_there(&self) -> Result<(), StoreError> {
+        let installation = self.installation;
+        self.connections
+            .with(Duration::from_secs(5), move |c| {
+                Box::pin(async move { commit::is_of(c, installation).await })
+            })
+            .await
     }
 
     /// Brings the schema up; refuses one of a newer build.

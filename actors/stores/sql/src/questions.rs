@@ -174,6 +174,24 @@ impl Stretch {
         self.of("status_changes", status_change::COLUMNS)
     }
 
+    /// The conversions that its changes of status are of, as they stand now: rows of [`conversion`].
+    #[must_use]
+    pub fn changed_conversions(self) -> Query {
+        let sql = format!(
+            "SELECT {} FROM conversions WHERE tenant_id = ? AND conversion_id IN
+             (SELECT conversion_id FROM status_changes WHERE tenant_id = ? AND partition_id = ? AND seq >= ? AND seq < ?)",
+            conversion::COLUMNS
+        );
+        let values: [Value; 5] = [
+            self.tenant.0.into(),
+            self.tenant.0.into(),
+            partition_of(self.tenant).into(),
+            self.from.into(),
+            self.to.min(i64::MAX as u64).into(),
+        ];
+        Query::new(sql, values)
+    }
+
     fn of(self, table: &str, columns: &str) -> Query {
         let sql = format!(
             "SELECT {columns} FROM {table}

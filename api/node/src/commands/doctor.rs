@@ -172,7 +172,10 @@ fn mysql(url: &str, settings: &Settings) -> Vec<Check> {
             };
             let answers = match mysql.offsets().await {
                 Ok(offsets) => check("store", true, format!("{place}: {}", books(&offsets))),
-                Err(_) => check("store", schema.is_good, format!("{place}: no books yet")),
+                Err(_) if !schema.is_good => {
+                    check("store", false, format!("{place}: no books yet"))
+                }
+                Err(error) => check("store", false, format!("{place}: {error}")),
             };
             let settings = found.into_iter().map(|finding| {
                 let is_good = finding.level != weir_mysql::Level::Bad;
@@ -212,7 +215,11 @@ fn search(settings: &Settings) -> Option<Check> {
     }
     let looked = server::runtime().and_then(|runtime| {
         runtime.block_on(async {
-            let index = crate::search::index(settings, Handle::current())?;
+            let owner = match DataFolder::open(&settings.node.data) {
+                Ok(folder) => crate::search::owner(&MasterSecret::new(folder.master_secret()?)),
+                Err(_) => String::new(),
+            };
+            let index = crate::search::index(settings, owner, Handle::current())?;
             let index = index.context("no index is configured")?;
             let stats = index.stats().await;
             let stats = stats.with_context(|| format!("{} cannot be asked", index.place()))?;

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use super::{OK, Table};
 use crate::cli::{MigrateCommand, Output};
-use crate::data_folder::DataFolder;
 use crate::server;
 use crate::settings::Settings;
 use crate::state::State;
@@ -13,14 +12,13 @@ use crate::state::State;
 pub fn migrate(
     command: &MigrateCommand,
     settings: &Settings,
-    folder: &DataFolder,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
     let runtime = server::runtime()?;
     match command {
         MigrateCommand::Status => {
             let mut table = Table::new(&["version", "name", "applied"]);
-            for step in runtime.block_on(State::migrations(settings, folder))? {
+            for step in runtime.block_on(State::migrations(settings))? {
                 table.row([
                     step.version.to_string(),
                     step.name,
@@ -30,13 +28,13 @@ pub fn migrate(
             print!("{}", table.render(output));
         }
         MigrateCommand::Plan => {
-            let steps = runtime.block_on(State::migrations(settings, folder))?;
+            let steps = runtime.block_on(State::migrations(settings))?;
             for step in steps.into_iter().filter(|step| !step.is_applied) {
                 println!("-- {} {}\n{}", step.version, step.name, step.sql.trim_end());
             }
         }
         MigrateCommand::Up => {
-            let applied = runtime.block_on(State::migrate(settings, folder))?;
+            let applied = runtime.block_on(State::migrate(settings))?;
             eprintln!("{} applied", applied.len());
         }
     }

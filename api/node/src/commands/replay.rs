@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use weir_actors::Replayed;
+use weir_actors::{Replay, Replayed};
+use weir_engine::ports::ClickLookup;
 use weir_journal::{Cursors, StoredLog};
 use weir_sql::TableDigest;
 
@@ -31,10 +32,7 @@ pub fn replay(
         // First the store's snapshot, then the log: the log holds all facts below the snapshot's offsets.
         let live = match args.check {
             false => None,
-            true => {
-                let live = State::of_this_build(settings, folder).await?;
-                Some(live.digests().await?)
-            }
+            true => Some(state::digests(settings, folder).await?),
         };
         let log = StoredLog::open(folder.path())?;
         let until = match &live {
@@ -43,8 +41,15 @@ pub fn replay(
         };
         let target = Target::new(args.into.as_deref(), folder)?;
         let into = target.open(settings, folder).await?;
+        let batch = args
+            .batch
+            .map_or(BATCH, |b| b.clamp(1, 10_000_000) as usize);
+        let how = Replay {
+            batch,
+            is_to_be_served: args.into.is_some(),
+        };
         let started = Instant::now();
-        let replayed = fold(&log, until, &into, args.batch).await?;
+        let replayed = fold(&log, until, &into, how).await?;
         say_how_fast(replayed, started.elapsed());
         let rebuilt = into.digests().await?.read;
         match live {
@@ -70,7 +75,7 @@ async fn fold(
     log: &StoredLog,
     until: Cursors,
     into: &State,
-    batch: Option<u64>,
+    how: Replay,
 ) -> anyhow::Result<Replayed> {
     if log.start() != Cursors::START {
         anyhow::bail!(
@@ -78,7 +83,6 @@ async fn fold(
         );
     }
     let reader = log.read_from(Cursors::START)?;
-    let batch = batch.map_or(BATCH, |b| b.clamp(1, 10_000_000) as usize);
     let total = until.total();
     let mut said = Instant::now();
     let say = |done: u64| {
@@ -88,7 +92,8 @@ async fn fold(
         }
     };
     let ledger = into.ledger();
-    Ok(weir_actors::replay(reader, until, log, ledger.as_ref(), batch, say).await?)
+    let clicks = log as &dyn ClickLookup;
+    Ok(weir_actors::replay(reader, until, clicks, ledger.as_ref(), how, say).await?)
 }
 
 fn digests(tables: &[TableDigest]) -> Table {
@@ -146,7 +151,7 @@ impl Target {
             Self::Database(url) => {
                 let mut elsewhere = settings.clone();
                 elsewhere.stores.state.clone_from(url);
-                State::migrate(&elsewhere, folder).await?;
+                State::migrate(&elsewhere).await?;
                 let state = State::of_this_build(&elsewhere, folder).await?;
                 anyhow::ensure!(
                     state.cursors().await? == Cursors::START,

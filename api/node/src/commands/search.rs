@@ -2,7 +2,8 @@
 //!
 //! A reindex builds a fresh generation of the index from the journal and the store while a server runs and readers see
 //! the generation before; when it is whole, readers see it in one step, and the server goes on with it where the
-//! rebuild ended. It may be stopped at any time: a generation that was not published is forgotten by the next one.
+//! rebuild ended. It may be stopped at any time: a generation that was not published is forgotten by the next one. An
+//! index that does not answer is waited for, and the command says so; after `--patience` it gives up.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,9 +11,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio::runtime::Handle;
-use weir_actors::{Rebuilt, SearchPorts, rebuild};
+use weir_actors::{RebuildNews, RebuildOptions, Rebuilt, SearchPorts, rebuild};
 use weir_elasticsearch::Elasticsearch;
 use weir_engine::ports::SearchIndex;
+use weir_engine::secrets::MasterSecret;
 use weir_journal::StoredLog;
 
 use super::{OK, Table, usage};
@@ -33,14 +35,22 @@ pub fn search(
 ) -> anyhow::Result<ExitCode> {
     let runtime = server::runtime()?;
     runtime.block_on(async {
-        let index = search::index(settings, Handle::current()).context("[stores] search")?;
+        let owner = search::owner(&MasterSecret::new(folder.master_secret()?));
+        let index = search::index(settings, owner, Handle::current()).context("[stores] search")?;
         let Some(index) = index else {
             eprintln!("weir: there is no search index: set [stores] search");
             return Ok(usage());
         };
         match command {
-            SearchCommand::Reindex { duty_percent } => {
-                let rebuilt = reindex(index, settings, folder, *duty_percent).await?;
+            &SearchCommand::Reindex {
+                duty_percent,
+                patience,
+            } => {
+                let options = RebuildOptions {
+                    duty_percent,
+                    patience: Duration::from_secs(patience),
+                };
+                let rebuilt = reindex(index, settings, folder, options).await?;
                 print!("{}", told(rebuilt).render(output));
             }
             SearchCommand::Status => print!("{}", status(&index, folder).await?.render(output)),
@@ -53,7 +63,7 @@ async fn reindex(
     index: Elasticsearch,
     settings: &Settings,
     folder: &DataFolder,
-    duty_percent: u8,
+    options: RebuildOptions,
 ) -> anyhow::Result<Rebuilt> {
     let place = index.place().to_owned();
     let state = State::of_this_build(settings, folder).await?;
@@ -68,19 +78,33 @@ async fn reindex(
         dead_letters: search::dead_letters(folder),
     };
     let total = until.total().saturating_sub(log.start().total());
-    let (started, mut said) = (Instant::now(), Instant::now());
-    let say = |done: u64| {
-        if said.elapsed() >= SAY_EVERY {
-            said = Instant::now();
-            eprintln!("{done} of {total} facts");
+    let (started, mut said) = (Instant::now(), None::<Instant>);
+    let say = |news: RebuildNews<'_>| {
+        if said.is_some_and(|at| at.elapsed() < SAY_EVERY) {
+            return;
+        }
+        said = Some(Instant::now());
+        match news {
+            RebuildNews::Done(done) => eprintln!("{done} of {total} facts"),
+            RebuildNews::Waits(trouble) => eprintln!(
+                "waiting for the search index at {place}: {}",
+                chain(trouble)
+            ),
         }
     };
-    let rebuilt = rebuild(reader, until, ports, duty_percent, say).await;
+    let rebuilt = rebuild(reader, until, ports, options, say).await;
     let rebuilt = rebuilt.with_context(|| format!("the search index at {place}"))?;
     let seconds = started.elapsed().as_secs_f64();
     let rate = rebuilt.facts as f64 / seconds.max(1e-9);
     eprintln!("{} facts in {seconds:.2} s ({rate:.0}/s)", rebuilt.facts);
     Ok(rebuilt)
+}
+
+/// An error with what caused it, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let words: Vec<String> = causes.map(ToString::to_string).collect();
+    words.join(": ")
 }
 
 fn told(rebuilt: Rebuilt) -> Table {

@@ -7,7 +7,7 @@ use crate::cli::Output;
 use crate::data_folder::DataFolder;
 use crate::server;
 use crate::settings::Settings;
-use crate::state::State;
+use crate::state;
 
 /// Checks the books and names each violation.
 pub fn verify(
@@ -15,10 +15,7 @@ pub fn verify(
     folder: &DataFolder,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
-    let books = server::runtime()?.block_on(async {
-        let state = State::of_this_build(settings, folder).await?;
-        state.checked().await
-    })?;
+    let books = server::runtime()?.block_on(state::checked(settings, folder))?;
     let violations = books.read.violations;
     if violations.is_empty() {
         eprintln!("no violations");

@@ -202,9 +202,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = DataFolder::create(folder.path()).unwrap();
         assert!(read(&folder).is_none());
-        for text in ["", "{", r#"{"format":2,"offsets":[],"entities":[]}"#] {
-            std::fs::write(folder.known(), text).unwrap();
+        let offsets = [0; PARTITIONS as usize];
+        let of_format = |format| json!({"format": format, "offsets": offsets, "entities": []});
+        for text in ["".to_owned(), "{".to_owned(), of_format(2).to_string()] {
+            std::fs::write(folder.known(), &text).unwrap();
             assert!(read(&folder).is_none(), "{text}");
         }
+        std::fs::write(folder.known(), of_format(1).to_string()).unwrap();
+        assert!(read(&folder).is_some());
     }
 }

@@ -85,22 +85,26 @@ impl State {
             });
         };
         let known = known::read(folder);
-        let trying = async {
-            mysql.migrate().await?;
-            Ok(state.cursors().await?)
-        };
-        let cursors = match tokio::time::timeout(START_PATIENCE, trying).await {
-            Ok(Ok(cursors)) => cursors,
-            Ok(Err(error @ SchemaError::Unavailable(_))) => {
-                wait_behind(mysql, known.as_ref(), anyhow::Error::new(error))?
-            }
+        let reached = tokio::time::timeout(START_PATIENCE, mysql.is_there()).await;
+        let cursors = match reached {
             Err(_) => {
                 let why = anyhow::anyhow!("no answer in {START_PATIENCE:?}");
                 wait_behind(mysql, known.as_ref(), why)?
             }
+            Ok(Err(error @ StoreError::Unavailable(_))) => {
+                wait_behind(mysql, known.as_ref(), error.into())?
+            }
             Ok(Err(error)) => {
                 return Err(error).with_context(|| format!("the store at {}", mysql.place()));
             }
+            // It answers: a migration, or another process that is at one, may take its time.
+            Ok(Ok(())) => match mysql.migrate().await {
+                Ok(_) => state.cursors().await?,
+                Err(SchemaError::Unavailable(error)) => {
+                    wait_behind(mysql, known.as_ref(), error.into())?
+                }
+                Err(error) => return Err(unusable(error, &mysql.place())),
+            },
         };
         Ok(Opened {
             state,
@@ -114,7 +118,7 @@ impl State {
     /// # Errors
     /// The store cannot be used.
     pub async fn of_this_build(settings: &Settings, folder: &DataFolder) -> anyhow::Result<Self> {
-        let missing = schema::plan(settings, folder).await?;
+        let missing = schema::plan(settings).await?;
         anyhow::ensure!(
             missing.is_empty(),
             "the store is not of this build: run `weir migrate up`"
@@ -211,12 +215,7 @@ impl State {
     /// [`StoreError`], or a file that is not a store.
     pub async fn checked(&self) -> anyhow::Result<Books<Checked>> {
         match self {
-            Self::Embedded(store) => of_file(store.path(), |snapshot| {
-                Ok(Checked {
-                    drift_micros: snapshot.drift_micros()?,
-                    violations: snapshot.violations()?,
-                })
-            }),
+            Self::Embedded(store) => of_file(store.path(), check),
             Self::Mysql(store) => Ok(store
                 .connections()
                 .with(BOOKS_WITHIN, |c| {
@@ -234,6 +233,48 @@ impl State {
                 .await?),
         }
     }
+}
+
+/// The digests of the books that the settings name, for commands: a file is only read.
+///
+/// # Errors
+/// The store cannot be used.
+pub async fn digests(
+    settings: &Settings,
+    folder: &DataFolder,
+) -> anyhow::Result<Books<Vec<TableDigest>>> {
+    match settings.stores.state.as_str() {
+        "" => of_file(&folder.store(), Snapshot::digests),
+        _ => {
+            State::of_this_build(settings, folder)
+                .await?
+                .digests()
+                .await
+        }
+    }
+}
+
+/// The books that the settings name, checked, for commands: a file is only read.
+///
+/// # Errors
+/// The store cannot be used.
+pub async fn checked(settings: &Settings, folder: &DataFolder) -> anyhow::Result<Books<Checked>> {
+    match settings.stores.state.as_str() {
+        "" => of_file(&folder.store(), check),
+        _ => {
+            State::of_this_build(settings, folder)
+                .await?
+                .checked()
+                .await
+        }
+    }
+}
+
+fn check(snapshot: &Snapshot) -> Result<Checked, StoreError> {
+    Ok(Checked {
+        drift_micros: snapshot.drift_micros()?,
+        violations: snapshot.violations()?,
+    })
 }
 
 fn of_file<T>(
@@ -270,6 +311,16 @@ pub fn nobodys_mysql(url: &str, settings: &Settings) -> anyhow::Result<Mysql> {
     mysql(url, settings, [0; 16])
 }
 
+/// Why the schema cannot be used, and what to do.
+fn unusable(error: SchemaError, place: &str) -> anyhow::Error {
+    let hint = match &error {
+        SchemaError::Newer { .. } => "start the newer build, or bring back a backup from before it",
+        SchemaError::Locked => "look whether it is at work still",
+        _ => "run `weir migrate up` as a user who may change the schema",
+    };
+    anyhow::Error::new(error).context(format!("the store at {place} cannot be used: {hint}"))
+}
+
 /// Goes on without the store, from what is known, and brings its schema up once it is there: until then nothing is
 /// claimed. Gives how far it was.
 fn wait_behind(
@@ -292,7 +343,8 @@ fn wait_behind(
     tokio::spawn(async move {
         while let Err(error) = mysql.migrate().await {
             if !matches!(error, SchemaError::Unavailable(_)) {
-                tracing::error!(%error, "the store's schema is not this build's");
+                let error = unusable(error, &mysql.place());
+                tracing::error!("{error:#}");
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }

@@ -31,9 +31,9 @@ impl State {
     ///
     /// # Errors
     /// The store cannot be asked, or is of a newer build.
-    pub async fn migrations(settings: &Settings, folder: &DataFolder) -> anyhow::Result<Vec<Step>> {
+    pub async fn migrations(settings: &Settings) -> anyhow::Result<Vec<Step>> {
         Ok(match settings.stores.state.as_str() {
-            "" => steps!(weir_embedded::migrate::status(&folder.store())?),
+            "" => steps!(weir_embedded::migrate::status(&folder(settings)?.store())?),
             url => {
                 let mysql = nobodys_mysql(url, settings)?;
                 steps!(weir_mysql::migrate::status(mysql.connections()).await?)
@@ -45,17 +45,22 @@ impl State {
     ///
     /// # Errors
     /// A migration failed.
-    pub async fn migrate(settings: &Settings, folder: &DataFolder) -> anyhow::Result<Vec<Step>> {
+    pub async fn migrate(settings: &Settings) -> anyhow::Result<Vec<Step>> {
         Ok(match settings.stores.state.as_str() {
-            "" => steps!(weir_embedded::migrate::up(&folder.store())?),
+            "" => steps!(weir_embedded::migrate::up(&folder(settings)?.store())?),
             url => steps!(nobodys_mysql(url, settings)?.migrate().await?),
         })
     }
 }
 
+/// The data folder: only a file needs one.
+fn folder(settings: &Settings) -> anyhow::Result<DataFolder> {
+    DataFolder::open(&settings.node.data)
+}
+
 /// The migrations that are missing.
-pub(super) async fn plan(settings: &Settings, folder: &DataFolder) -> anyhow::Result<Vec<Step>> {
-    let mut steps = State::migrations(settings, folder).await?;
+pub(super) async fn plan(settings: &Settings) -> anyhow::Result<Vec<Step>> {
+    let mut steps = State::migrations(settings).await?;
     steps.retain(|step| !step.is_applied);
     Ok(steps)
 }

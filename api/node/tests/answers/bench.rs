@@ -146,7 +146,12 @@ impl Bench {
             (verdict, 1.0),
             ("weir_postbacks_total{answer=\"verdict\"}".to_owned(), 1.0),
         ];
-        let uncounted = ["weir_folded", "weir_connections", "weir_unauthenticated"];
+        let uncounted = [
+            "weir_folded",
+            "weir_connections",
+            "weir_unauthenticated",
+            "weir_identity_lookups",
+        ];
         let counted = Metrics::of(&self.world.server).all_grown(&before, &uncounted);
         assert_eq!(counted, expect.into(), "{name}");
         self.asked.push((name, told));

@@ -171,6 +171,7 @@ impl Answer {
 /// A client with one connection that it keeps.
 pub struct Client {
     authority: String,
+    patience: Duration,
     stream: Option<BufReader<TcpStream>>,
 }
 
@@ -183,8 +184,15 @@ impl Client {
             .trim_end_matches('/');
         Self {
             authority: authority.to_owned(),
+            patience: Duration::from_secs(10),
             stream: None,
         }
+    }
+
+    /// The same, but it waits so long for a part of an answer, and not ten seconds.
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     pub fn get(&mut self, path: &str) -> std::io::Result<Answer> {
@@ -216,7 +224,7 @@ impl Client {
         if self.stream.is_none() {
             let stream = TcpStream::connect(&self.authority)?;
             stream.set_nodelay(true)?;
-            stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+            stream.set_read_timeout(Some(self.patience))?;
             self.stream = Some(BufReader::new(stream));
         }
         let Some(stream) = &mut self.stream else {

@@ -1,17 +1,18 @@
 //! Search: single clicks and conversions by anything that is known of them, and counts and sums by any of it.
 //!
 //! Always true: the tenant is the caller's; every answer says that it is from the index and what the index was complete
-//! to; without an index, or while it is away, the answer is a 503 of its own, and nothing else is touched.
+//! to; without an index, or while it is away or silent, the answer is a 503 of its own, and nothing else is touched.
 
 mod view;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use serde_json::Value;
 use weir_engine::ids::TenantId;
-use weir_engine::ports::SearchIndex;
+use weir_engine::ports::{SearchError, SearchIndex};
 use weir_engine::search::{DocumentKind, Drilldown, SearchQuery};
 
 use self::view::{DrilldownAnswer, Found};
@@ -22,6 +23,21 @@ use super::input::Input;
 use super::stores::not_searched;
 use super::tags::Tag;
 use crate::problem::{Code, Problem};
+
+/// How long the index is waited for, whatever it promises itself.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
+
+/// The index has not answered in time.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer within {} s", ANSWERED_WITHIN.as_secs())]
+struct Late;
+
+/// The answer of the index, if it comes in time.
+async fn in_time<T>(answer: impl Future<Output = Result<T, SearchError>>) -> Result<T, Problem> {
+    let answer = tokio::time::timeout(ANSWERED_WITHIN, answer).await;
+    let answer = answer.unwrap_or_else(|_| Err(SearchError::Unavailable(Box::new(Late))));
+    answer.map_err(not_searched)
+}
 
 /// Which documents, and in which order.
 #[derive(Debug, Object)]
@@ -151,8 +167,8 @@ impl SearchApi {
         question: Input<Question>,
     ) -> Result<Json<Found>, Problem> {
         let query = self.query(caller.tenant, DocumentKind::Clicks, &question.value)?;
-        let page = self.index()?.clicks(caller.tenant, query).await;
-        view::found(page.map_err(not_searched)?).map(Json)
+        let page = in_time(self.index()?.clicks(caller.tenant, query)).await?;
+        view::found(page).map(Json)
     }
 
     /// Searches conversions
@@ -169,8 +185,8 @@ impl SearchApi {
         question: Input<Question>,
     ) -> Result<Json<Found>, Problem> {
         let query = self.query(caller.tenant, DocumentKind::Conversions, &question.value)?;
-        let page = self.index()?.conversions(caller.tenant, query).await;
-        view::found(page.map_err(not_searched)?).map(Json)
+        let page = in_time(self.index()?.conversions(caller.tenant, query)).await?;
+        view::found(page).map(Json)
     }
 
     /// Counts and sums clicks or conversions by anything
@@ -191,7 +207,7 @@ impl SearchApi {
             Drilldown::read(caller.tenant, &zone, &question.value).map_err(Problem::fields)?;
         let groups: Vec<&str> = asked.group_by.iter().map(|g| g.name()).collect();
         let of = asked.selection.of;
-        let page = self.index()?.drilldown(caller.tenant, asked.clone()).await;
-        view::drilldown(of, &groups, page.map_err(not_searched)?).map(Json)
+        let page = in_time(self.index()?.drilldown(caller.tenant, asked.clone())).await?;
+        view::drilldown(of, &groups, page).map(Json)
     }
 }
