@@ -44,7 +44,9 @@ fn watch(admin: &mut Admin, campaign: &str, time: Duration) -> Vec<String> {
     let (end, mut sources, mut furthest) = (Instant::now() + time, Vec::new(), (0, 0));
     while Instant::now() < end {
         let told = live(admin, campaign);
-        let offset = told["as_of"]["offsets"][0]["next_offset"].as_u64().unwrap();
+        let offset = told["watermark"]["offsets"][0]["next_offset"]
+            .as_u64()
+            .unwrap();
         let clicks = told["rows"][0]["gross_click"].as_u64().unwrap_or(0);
         let is_in_order = match offset >= furthest.0 {
             true => clicks >= furthest.1,
