@@ -156,7 +156,7 @@ impl Follow {
 
     /// Finds out where the index is, and a reader from there; with whether it has to be published when it is whole.
     async fn begin(&self) -> Result<(Indexer, Reader, bool), End> {
-        let mut pace = Pace::new(self.options.duty_percent);
+        let mut pace = Pace::new(self.options.catch_up_percent);
         let (generation, at, is_fresh) = loop {
             match self.place().await {
                 Ok(place) => break place,

@@ -71,7 +71,7 @@ pub struct SearchOptions {
     pub keep_every: Duration,
     /// The share of the time that it works while it catches up: the index, and the disk that it may share with the
     /// journal, have the rest for themselves.
-    pub duty_percent: u8,
+    pub catch_up_percent: u8,
     /// Months of clicks older than this are dropped from the index; `None` = never.
     pub retention: Option<Duration>,
 }
@@ -82,7 +82,7 @@ impl Default for SearchOptions {
             batch: 4_096,
             at_head: Duration::from_secs(1),
             keep_every: Duration::from_secs(5),
-            duty_percent: 70,
+            catch_up_percent: 70,
             retention: None,
         }
     }

@@ -11,17 +11,17 @@ const LEAST: usize = 16;
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    duty_percent: u32,
+    catch_up_percent: u32,
     failures: u32,
     documents: usize,
     tried: usize,
 }
 
 impl Pace {
-    /// A pace that works `duty_percent` of the time while it catches up.
-    pub(crate) fn new(duty_percent: u8) -> Self {
+    /// A pace that works `catch_up_percent` of the time while it catches up.
+    pub(crate) fn new(catch_up_percent: u8) -> Self {
         Self {
-            duty_percent: u32::from(duty_percent.clamp(1, 100)),
+            catch_up_percent: u32::from(catch_up_percent.clamp(1, 100)),
             failures: 0,
             documents: MOST,
             tried: MOST,
@@ -56,7 +56,7 @@ impl Pace {
 
     /// How long to rest after `worked` while facts still wait.
     pub(crate) fn rest_after(&self, worked: Duration) -> Duration {
-        worked * (100 - self.duty_percent) / self.duty_percent
+        worked * (100 - self.catch_up_percent) / self.catch_up_percent
     }
 }
 

@@ -41,7 +41,7 @@ pub enum RebuildError {
 #[derive(Debug, Clone, Copy)]
 pub struct RebuildOptions {
     /// The share of the time that it works.
-    pub duty_percent: u8,
+    pub catch_up_percent: u8,
     /// How long a step is tried that index or store do not take.
     pub patience: Duration,
 }
@@ -86,7 +86,7 @@ pub async fn rebuild(
     hear: impl FnMut(RebuildNews<'_>),
 ) -> Result<Rebuilt, RebuildError> {
     reader = reader.with_texts();
-    let mut pace = Pace::new(options.duty_percent);
+    let mut pace = Pace::new(options.catch_up_percent);
     let mut waiting = Waiting {
         patience: options.patience,
         hear,

@@ -21,6 +21,7 @@ pub struct FakeAway {
     store: Arc<Embedded>,
     is_away: AtomicBool,
     identities_asked: AtomicU64,
+    offsets_asked: AtomicU64,
 }
 
 type Answer<'a, T> = PortFuture<'a, Result<T, StoreError>>;
@@ -31,6 +32,7 @@ impl FakeAway {
             store,
             is_away: AtomicBool::new(false),
             identities_asked: AtomicU64::new(0),
+            offsets_asked: AtomicU64::new(0),
         })
     }
 
@@ -41,6 +43,11 @@ impl FakeAway {
     /// How often the store was asked who took an identity.
     pub fn identities_asked(&self) -> u64 {
         self.identities_asked.load(Ordering::Acquire)
+    }
+
+    /// How often the store was asked how far it is, while it was there.
+    pub fn offsets_asked(&self) -> u64 {
+        self.offsets_asked.load(Ordering::Acquire)
     }
 
     fn ask<'a, T: Send + 'static>(
@@ -70,6 +77,9 @@ impl LedgerStore for FakeAway {
     }
 
     fn offsets(&self) -> Answer<'_, Vec<PartitionState>> {
+        let is_there = !self.is_away.load(Ordering::Acquire);
+        self.offsets_asked
+            .fetch_add(u64::from(is_there), Ordering::AcqRel);
         self.ask(|s| s.offsets())
     }
 

@@ -95,6 +95,41 @@ async fn a_start_that_knows_nothing_and_has_no_store_says_so() {
     world.refuses_to_start_away(Options::default()).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_is_older_than_the_books_is_not_gone_on_with_though_the_store_was_away_at_the_start()
+ {
+    let mut world = World::new(Options::default()).await;
+    let position = world.tenant(TENANT, json!([])).await;
+    world.stored(position).await;
+    let known = known(&world).await;
+    world.stop().await;
+    world.log_of_before(false);
+    world.start(Options::default()).await;
+    for visitor in 0..20 {
+        world.click(TENANT, CAMPAIGN, visitor).await;
+    }
+    world.stop().await;
+    let books = world.digests();
+    world.log_of_before(true);
+
+    world.start_away(Options::default(), known).await;
+    // More clicks than the books are ahead: the log reaches them now, but not with their facts.
+    for visitor in 100..140 {
+        world.click(TENANT, CAMPAIGN, visitor).await;
+    }
+    world.away().take_away(false);
+    let asked_again = async {
+        while world.away().offsets_asked() < 3 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let asked = tokio::time::timeout(Duration::from_secs(20), asked_again);
+    asked.await.expect("it looks again and again");
+    assert!(!world.mesh().is_at_head());
+    world.crash().await;
+    assert_eq!(world.digests(), books);
+}
+
 /// What a node copies beside the log.
 async fn known(world: &World) -> Known {
     let mut offsets = Cursors::START;

@@ -23,7 +23,7 @@ const TENANT: TenantId = TenantId(1);
 
 /// A rebuild without rest, and without much patience.
 const EAGER: RebuildOptions = RebuildOptions {
-    duty_percent: 100,
+    catch_up_percent: 100,
     patience: Duration::from_millis(300),
 };
 
@@ -64,7 +64,7 @@ impl Scene {
         let options = SearchOptions {
             batch: 100,
             at_head: Duration::from_millis(10),
-            duty_percent: 100,
+            catch_up_percent: 100,
             ..SearchOptions::default()
         };
         let journal = self.world.journal().clone();

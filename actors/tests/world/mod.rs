@@ -66,7 +66,7 @@ impl World {
 
     /// Starts journal, store and actors on the folder.
     pub async fn start(&mut self, options: Options) {
-        let (ports, store, away) = self.open().await;
+        let (ports, store, away) = self.open(false).await;
         self.begin(ports, options, None, store, away).await.unwrap();
         let at_head = tokio::time::timeout(Duration::from_secs(20), self.mesh().at_head());
         at_head.await.expect("the head is reached in time");
@@ -74,7 +74,7 @@ impl World {
 
     /// Starts with a store that is away.
     pub async fn start_away(&mut self, options: Options, known: Known) {
-        let (ports, store, away) = self.open().await;
+        let (ports, store, away) = self.open(true).await;
         away.take_away(true);
         let begun = self.begin(ports, options, Some(known), store, away);
         begun.await.unwrap();
@@ -82,7 +82,7 @@ impl World {
 
     /// Tries to start with a store that is away, and nothing else to begin with.
     pub async fn refuses_to_start_away(&mut self, options: Options) {
-        let (ports, store, away) = self.open().await;
+        let (ports, store, away) = self.open(true).await;
         away.take_away(true);
         let journal = ports.journal.clone();
         let error = self.begin(ports, options, None, store, away).await;
@@ -109,11 +109,14 @@ impl World {
         Ok(())
     }
 
-    async fn open(&self) -> (Ports, Arc<Embedded>, Arc<FakeAway>) {
+    async fn open(&self, is_store_away: bool) -> (Ports, Arc<Embedded>, Arc<FakeAway>) {
         let store = Arc::new(Embedded::open(self.folder.path().join("state.db")).unwrap());
         let mut must_reach = Cursors::START;
         for partition in store.offsets().await.unwrap() {
             must_reach.0[usize::from(partition.partition)] = partition.next_offset;
+        }
+        if is_store_away {
+            must_reach = Cursors::START;
         }
         let journal = Journal::open(
             self.folder.path(),
@@ -188,6 +191,29 @@ impl World {
             .unwrap();
         assert_eq!(replayed.facts, log.end().total());
         Snapshot::open(&file).unwrap().digests().unwrap()
+    }
+
+    /// Copies the log of a stopped world, or brings the copy back in its place.
+    pub fn log_of_before(&self, is_brought_back: bool) {
+        let (log, copy) = (
+            self.folder.path().join("journal"),
+            self.folder.path().join("copy"),
+        );
+        let (from, to) = if is_brought_back {
+            (copy, log)
+        } else {
+            (log, copy)
+        };
+        if to.exists() {
+            std::fs::remove_dir_all(&to).unwrap();
+        }
+        std::fs::create_dir(&to).unwrap();
+        for file in std::fs::read_dir(from).unwrap() {
+            let file = file.unwrap();
+            if file.file_type().unwrap().is_file() {
+                std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+            }
+        }
     }
 
     /// Has the books of a stopped world written again from the log, to go on with.

@@ -199,7 +199,7 @@ pub enum SearchCommand {
     Reindex {
         /// Share of the time that the index is given work, in percent
         #[arg(long, value_name = "PERCENT", default_value_t = 80, value_parser = clap::value_parser!(u8).range(1..=100))]
-        duty_percent: u8,
+        catch_up_percent: u8,
         /// How long an index or a store that does not answer is waited for; then the command gives up
         #[arg(long, value_name = "SECONDS", default_value_t = 120)]
         patience: u64,

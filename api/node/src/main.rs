@@ -9,6 +9,7 @@ mod destinations;
 mod doors;
 mod facts_json;
 mod logging;
+mod parts;
 mod ready;
 mod search;
 mod server;

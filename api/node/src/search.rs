@@ -72,7 +72,7 @@ pub fn follow(
         dead_letters: dead_letters(folder),
     };
     let options = SearchOptions {
-        duty_percent: u8::try_from(settings.stores.catch_up_percent).unwrap_or(100),
+        catch_up_percent: u8::try_from(settings.stores.catch_up_percent).unwrap_or(100),
         retention: settings.search.retention.age(),
         ..SearchOptions::default()
     };

@@ -9,27 +9,19 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::{Deserialize, Serialize};
-use tokio::runtime::Handle;
-use weir_actors::live::{LiveProjection, LiveTap};
-use weir_actors::{Clock, Known, Mesh, Options, Ports, SearchFollower};
-use weir_api::admin::AdminContext;
-use weir_api::edge::{self, Anonymous, Edge, EdgeHandle, EdgeOptions, OnUnavailable};
-use weir_elasticsearch::Elasticsearch;
-use weir_engine::click_id::EPOCH_MS;
-use weir_engine::ids::UnixMs;
+use weir_actors::{Mesh, SearchFollower};
+use weir_api::edge::{self, EdgeHandle};
 use weir_engine::secrets::MasterSecret;
 use weir_engine::visitor::{Countries, UserAgents};
-use weir_journal::{Cursors, FolderLock, Journal};
+use weir_journal::{FolderLock, Journal};
 
-use crate::cache::Cache;
 use crate::data_folder::DataFolder;
 use crate::doors::{Doors, Running};
+use crate::parts::{Parts, Work};
 use crate::ready::{Backends, Ready};
-use crate::settings::{self, Durability, OnJournalUnavailable, Settings};
+use crate::settings::Settings;
 use crate::signals::StopSignals;
-use crate::state::{Opened, State};
-use crate::upkeep::{Stores, Upkeep};
-use crate::{doors, logging, search, visitors};
+use crate::{doors, logging};
 
 /// Threads of actors, stores and the admin API.
 const WORKERS: usize = 2;
@@ -50,9 +42,7 @@ pub struct Server {
     pub signals: StopSignals,
     edge: EdgeHandle,
     doors: Running,
-    upkeep: Upkeep,
-    follower: Option<SearchFollower>,
-    _counters: Option<LiveProjection>,
+    work: Work,
 }
 
 /// Serves until told to stop.
@@ -114,36 +104,8 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
         metrics,
     )
     .await?;
-    let secrets = MasterSecret::new(folder.master_secret()?);
-    // Two slow loads, side by side.
-    let database = settings.geo.database.clone();
-    let countries = tokio::task::spawn_blocking(move || visitors::countries(&database));
-    let agents = tokio::task::spawn_blocking(visitors::agents);
-    let Opened {
-        state,
-        known,
-        cursors,
-    } = State::open(settings, &folder).await?;
-    let journal = open_journal(settings, &folder, lock, cursors)?;
-    let cache = Cache::of(settings, &secrets)?;
-    let tap = cache.tap();
-    let mesh = start_mesh(settings, &state, &journal, known, tap.clone()).await?;
-    let index = search::index(settings, search::owner(&secrets), Handle::current())
-        .context("[stores] search")?;
-    let index = index.map(Arc::new);
     let urls = Urls::of(&listeners, &doors)?;
-    let parts = Parts {
-        mesh,
-        journal,
-        state,
-        cache,
-        index,
-        secrets,
-        agents: Arc::new(agents.await??),
-        countries: Arc::new(countries.await??),
-        public_url: urls.public(settings),
-        runtime: Handle::current(),
-    };
+    let parts = Parts::open(settings, &folder, lock, urls.public(settings)).await?;
     let patience = Duration::from_millis(settings.shutdown.timeout_ms / 2);
     let doors = doors.serve(parts.admin(settings), patience);
     let Parts { mesh, journal, .. } = &parts;
@@ -154,23 +116,11 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
         patience,
     )?;
     urls.write(&folder)?;
-    let follower = parts
-        .index
-        .clone()
-        .map(|index| search::follow(index, settings, &parts.state, journal, &folder));
-    let upkeep = Upkeep::start(
-        mesh,
-        journal,
-        &parts.stores(),
-        &folder,
-        settings.journal.retention,
-    );
-    let search = follower.as_ref().map(SearchFollower::status);
+    let work = parts.begin_work(settings, &folder);
+    let search = work.follower.as_ref().map(SearchFollower::status);
     doors.announce_start(mesh.clone(), journal.clone(), search);
     Ok(Server {
-        ready: ready(settings, &folder, &parts, urls),
-        follower,
-        _counters: parts.cache.keep_counters(tap, &parts.state),
+        ready: ready(&folder, parts.backends(settings), urls),
         agents: parts.agents,
         countries: parts.countries,
         node: settings.node.id,
@@ -180,7 +130,7 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Server> {
         signals,
         edge,
         doors,
-        upkeep,
+        work,
     })
 }
 
@@ -190,116 +140,6 @@ async fn sum_up(metrics: PrometheusHandle) {
         tokio::time::sleep(SUM_EVERY).await;
         metrics.run_upkeep();
     }
-}
-
-async fn start_mesh(
-    settings: &Settings,
-    state: &State,
-    journal: &Journal,
-    known: Option<Known>,
-    live: LiveTap,
-) -> anyhow::Result<Mesh> {
-    let ports = Ports {
-        lane: journal.shared_lane(),
-        journal: journal.clone(),
-        clicks: Arc::new(journal.clone()),
-        ledger: state.ledger(),
-        catalog: state.catalog(),
-        clock: Clock::system(),
-    };
-    let options = Options {
-        shared_hosts: shared_hosts(settings),
-        catch_up: match state {
-            // Nobody else uses the file.
-            State::Embedded(_) => 1.0,
-            State::Mysql(_) => f64::from(settings.stores.catch_up_percent) / 100.0,
-        },
-        live,
-        ..Options::default()
-    };
-    let started = Mesh::start(ports, options, known).await;
-    started.map_err(|e| anyhow::anyhow!("actors: {e}"))
-}
-
-/// What the doors are made of.
-struct Parts {
-    mesh: Mesh,
-    journal: Journal,
-    state: State,
-    cache: Cache,
-    index: Option<Arc<Elasticsearch>>,
-    secrets: MasterSecret,
-    agents: Arc<UserAgents>,
-    countries: Arc<Countries>,
-    public_url: String,
-    runtime: Handle,
-}
-
-impl Parts {
-    /// What must have a fact before its segment may go.
-    fn stores(&self) -> Stores {
-        Stores {
-            state: self.state.clone(),
-            index: self.index.clone().map(|index| index as _),
-        }
-    }
-
-    fn edge(&self, settings: &Settings) -> Edge {
-        let options = edge_options(settings, &self.journal, self.public_url.clone());
-        Edge {
-            options: Arc::new(options),
-            mesh: self.mesh.clone(),
-            secrets: self.secrets.clone(),
-            agents: Arc::clone(&self.agents),
-            countries: Arc::clone(&self.countries),
-            clicks: self.cache.clicks(&self.journal),
-            anonymous: Anonymous::new(Some(Anonymous::USUAL)),
-            reports: self.state.reports(),
-            runtime: self.runtime.clone(),
-            clock: Clock::system(),
-        }
-    }
-
-    fn admin(&self, settings: &Settings) -> AdminContext {
-        AdminContext {
-            actors: Arc::new(self.mesh.clone()),
-            reports: self.state.reports(),
-            source: self.state.word(),
-            ledger: self.state.ledger(),
-            clicks: self.cache.clicks(&self.journal),
-            search: self.index.clone().map(|index| index as _),
-            secrets: self.secrets.clone(),
-            operator_key: self.secrets.operator_key(1),
-            public_url: self.public_url.clone(),
-            is_public_url_set: !settings.node.public_url.is_empty(),
-            agents: Some(Arc::clone(&self.agents)),
-            countries: Some(Arc::clone(&self.countries)),
-            uniqueness_capacity: settings.uniqueness.capacity,
-            allowance: doors::ALLOWANCE,
-            limits: self.cache.limits(),
-            counters: self.cache.counters(),
-            now: doors::now(),
-            random: doors::random(),
-        }
-    }
-}
-
-fn open_journal(
-    settings: &Settings,
-    folder: &DataFolder,
-    lock: FolderLock,
-    must_reach: Cursors,
-) -> anyhow::Result<Journal> {
-    let options = weir_journal::Options {
-        durability: match settings.journal.durability {
-            Durability::Fsync => weir_journal::Durability::Fsync,
-            Durability::Os => weir_journal::Durability::Os,
-        },
-        max_bytes: settings.journal.max_bytes.0,
-        must_reach,
-        ..weir_journal::Options::default()
-    };
-    Ok(Journal::open_locked(folder.path(), &options, lock)?)
 }
 
 fn traffic_address(settings: &Settings) -> SocketAddr {
@@ -313,40 +153,6 @@ fn edge_threads(settings: &Settings) -> usize {
             .min(64),
         threads => threads.min(64),
     }
-}
-
-fn edge_options(settings: &Settings, journal: &Journal, public_url: String) -> EdgeOptions {
-    EdgeOptions {
-        node: settings.node.id,
-        on_unavailable: match settings.edge.on_journal_unavailable {
-            OnJournalUnavailable::Refuse => OnUnavailable::Refuse,
-            OnJournalUnavailable::Redirect => OnUnavailable::Redirect,
-        },
-        trusted_proxies: settings.edge.trusted_proxies.clone(),
-        max_per_ip: settings.edge.max_per_ip,
-        max_connections: settings.edge.max_connections,
-        verdict_deadline: Duration::from_millis(settings.edge.verdict_deadline_ms),
-        public_url,
-        ids_after: UnixMs(journal.greatest_id_ms().max(EPOCH_MS)),
-    }
-}
-
-/// Hosts that no tenant may claim.
-fn shared_hosts(settings: &Settings) -> Vec<String> {
-    let of_public_url = host_of(&settings.node.public_url);
-    let named = settings.node.shared_hosts.iter().cloned();
-    named.chain(of_public_url).collect()
-}
-
-/// The host of a URL, without its port.
-fn host_of(url: &str) -> Option<String> {
-    let (_, rest) = url.split_once("://")?;
-    let host = rest.split(['/', '?', '#']).next()?;
-    let host = match host.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
-        _ => host,
-    };
-    (!host.is_empty()).then(|| host.to_ascii_lowercase())
 }
 
 /// An address as somebody on this machine would open it.
@@ -397,7 +203,7 @@ impl Urls {
     }
 }
 
-fn ready(settings: &Settings, folder: &DataFolder, parts: &Parts, urls: Urls) -> Ready {
+fn ready(folder: &DataFolder, backends: Backends, urls: Urls) -> Ready {
     Ready {
         version: env!("CARGO_PKG_VERSION"),
         pid: std::process::id(),
@@ -405,19 +211,7 @@ fn ready(settings: &Settings, folder: &DataFolder, parts: &Parts, urls: Urls) ->
         traffic: urls.traffic,
         admin: urls.admin,
         ops: urls.ops,
-        backends: Backends {
-            state: parts.state.word(),
-            cache: parts.cache.word(),
-            search: match settings.stores.search.as_str() {
-                "" => "none",
-                _ => "elasticsearch",
-            },
-            journal: "local",
-            durability: match settings.journal.durability {
-                settings::Durability::Fsync => "fsync",
-                settings::Durability::Os => "os",
-            },
-        },
+        backends,
         traffic_tls: None,
         tls_ca: None,
         demo: None,
@@ -435,14 +229,14 @@ pub fn stop(runtime: tokio::runtime::Runtime, server: Server, settings: &Setting
         std::process::exit(130);
     });
     server.doors.announce_end();
-    server.upkeep.stop();
+    server.work.upkeep.stop();
     std::thread::sleep(Duration::from_millis(settings.shutdown.grace_ms));
     let end = Instant::now() + Duration::from_millis(settings.shutdown.timeout_ms);
     let left = || end.saturating_duration_since(Instant::now());
     server.doors.stop();
     server.edge.stop();
     runtime.block_on(server.doors.ended());
-    if let Some(follower) = server.follower {
+    if let Some(follower) = server.work.follower {
         runtime.block_on(follower.stop());
     }
     if !runtime.block_on(server.mesh.drain(left())) {
@@ -452,31 +246,4 @@ pub fn stop(runtime: tokio::runtime::Runtime, server: Server, settings: &Setting
         tracing::error!("the journal had stopped before");
     }
     runtime.shutdown_timeout(left());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_shared_host_is_the_one_of_the_public_url() {
-        let cases = [
-            ("https://Trk.Example.com/", Some("trk.example.com")),
-            ("http://trk.example.com:8080", Some("trk.example.com")),
-            ("", None),
-        ];
-        for (url, expect) in cases {
-            assert_eq!(host_of(url).as_deref(), expect, "{url}");
-        }
-    }
-
-    #[test]
-    fn hosts_that_the_operator_names_are_shared_beside_the_public_urls() {
-        let mut settings = Settings::default();
-        assert!(shared_hosts(&settings).is_empty());
-        settings.node.public_url = "https://trk.example.com".to_owned();
-        settings.node.shared_hosts = vec!["admin.example.com".to_owned()];
-        let expect = ["admin.example.com", "trk.example.com"];
-        assert_eq!(shared_hosts(&settings), expect);
-    }
 }

@@ -36,7 +36,7 @@ struct Live {
     /// Today, in UTC.
     day: String,
     /// How far it is complete.
-    as_of: Watermark,
+    watermark: Watermark,
     /// Where it was read.
     source: Source,
     /// One a currency; none before the first click.
@@ -143,7 +143,7 @@ fn shown(source: Source, counters: LiveCounters) -> Live {
     Live {
         campaign_id: ids::CampaignId::new(tenant, campaign).into(),
         day: date,
-        as_of: Watermark {
+        watermark: Watermark {
             at: Time::from(counters.newest_at),
             offsets: vec![PartitionOffset {
                 partition: counters.stands_at.partition,

@@ -315,7 +315,7 @@ impl World {
     fn follow(&self, index: &Opened) -> SearchFollower {
         let options = SearchOptions {
             at_head: Duration::from_millis(50),
-            duty_percent: 100,
+            catch_up_percent: 100,
             ..SearchOptions::default()
         };
         SearchFollower::start(
@@ -468,7 +468,7 @@ fn the_index_sums_what_the_books_sum_whatever_happens_to_it() {
             world.journal.end(),
             world.search_ports(&index),
             RebuildOptions {
-                duty_percent: 100,
+                catch_up_percent: 100,
                 patience: Duration::from_secs(30),
             },
             |_| (),

@@ -149,6 +149,45 @@ fn a_control_index_that_was_deleted_leaves_readers_what_they_saw() {
 }
 
 #[test]
+fn an_index_of_another_installation_is_neither_read_nor_written() {
+    let (index, generation) = filled();
+    let other = support::index(weir_elasticsearch::Options {
+        owner: "another".to_owned(),
+        ..support::options(&index.prefix)
+    });
+    let refused = |what: Result<(), SearchError>| match what {
+        Err(SearchError::Refused(why)) => assert!(why.contains("another installation"), "{why}"),
+        what => panic!("{what:?}"),
+    };
+    refused(block_on(other.live()).map(drop));
+    refused(block_on(other.begin()).map(drop));
+    refused(block_on(other.publish(generation)));
+    refused(block_on(other.set_cursor(generation, watermark(9))));
+    refused(write(&other, generation, &[4]).map(drop));
+    refused(count(&other).map(drop));
+    assert_eq!(count(&*index).expect("an answer"), 3);
+}
+
+#[test]
+fn a_publication_that_was_cut_off_is_finished_by_the_next_start() {
+    let (index, first) = filled();
+    let fresh = block_on(index.begin()).expect("begun");
+    write(&*index, fresh, &[1, 2, 3, 4]).expect("written");
+    block_on(index.set_cursor(fresh, watermark(4))).expect("kept");
+    block_on(index.publish(fresh)).expect("published");
+    assert!(fresh > first);
+    // As if it had been cut off before readers were led over.
+    let indices = format!("{}-clicks-g{}-2026.03", index.prefix, fresh.0);
+    let alias = json!({"index": indices, "alias": format!("{}-clicks", index.prefix)});
+    let body = json!({"actions": [{"remove": alias}]});
+    let (status, said) = at_server(Method::Post, "/_aliases", Some(&body));
+    assert_eq!(status, 200, "{said}");
+    assert_eq!(count(&*index).expect("an answer"), 0);
+    assert_eq!(block_on(index.again().live()).expect("live"), fresh);
+    assert_eq!(count(&*index).expect("an answer"), 4);
+}
+
+#[test]
 fn a_disk_that_is_nearly_full_makes_the_writer_wait_and_poisons_nothing() {
     let (index, generation) = filled();
     let name = clicks_index(&index);

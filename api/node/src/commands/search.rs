@@ -43,11 +43,11 @@ pub fn search(
         };
         match command {
             &SearchCommand::Reindex {
-                duty_percent,
+                catch_up_percent,
                 patience,
             } => {
                 let options = RebuildOptions {
-                    duty_percent,
+                    catch_up_percent,
                     patience: Duration::from_secs(patience),
                 };
                 let rebuilt = reindex(index, settings, folder, options).await?;

@@ -123,7 +123,7 @@ impl Outage<'_> {
             // Clicks come while it catches up.
             let some = Duration::from_secs(2);
             let (catching_up, seen_then) = watch(scene, some, || ());
-            println!("while it catches up: p99 {:?}", catching_up.usual_p99());
+            println!("while it catches up: p99 {:?}", catching_up.calm_p99());
             all.extend(seen.answers.into_iter().chain(seen_then.answers));
             until_whole(scene);
             measured

@@ -44,7 +44,9 @@ fn watch(admin: &mut Admin, campaign: &str, time: Duration) -> Vec<String> {
     let (end, mut sources, mut furthest) = (Instant::now() + time, Vec::new(), (0, 0));
     while Instant::now() < end {
         let told = live(admin, campaign);
-        let offset = told["as_of"]["offsets"][0]["next_offset"].as_u64().unwrap();
+        let offset = told["watermark"]["offsets"][0]["next_offset"]
+            .as_u64()
+            .unwrap();
         let clicks = told["rows"][0]["gross_click"].as_u64().unwrap_or(0);
         let is_in_order = match offset >= furthest.0 {
             true => clicks >= furthest.1,
@@ -97,10 +99,8 @@ fn redis_is_killed_flushed_and_slow_and_changes_nothing_but_who_is_asked() {
     let mut scene = Scene::new(&settings(&wire));
     let campaign = scene.campaign.id.clone();
     let trouble = lasting(8, 60);
-    let before = scene.metrics();
-    scene.measured(|_| std::thread::sleep(Duration::from_secs(2)));
+    until_used(&mut scene);
     until_warm(&mut scene);
-    assert!(is_used(&scene, &before), "the cache is used indeed");
 
     scene.no_slower("redis killed", |scene| {
         let (measured, sources) = scene.measured(|admin| {
@@ -146,18 +146,21 @@ fn redis_is_killed_flushed_and_slow_and_changes_nothing_but_who_is_asked() {
     scene.finish();
 }
 
-/// Under load again, everything is asked of the cache again, and live counters are those of reports.
-fn came_back(scene: &mut Scene, measured: Measured) -> Measured {
-    let before = scene.metrics();
-    let started = Instant::now();
+/// Under load, everything is asked of the cache and answered by it.
+fn until_used(scene: &mut Scene) {
+    let (before, started) = (scene.metrics(), Instant::now());
     scene.measured(|_| std::thread::sleep(Duration::from_secs(1)));
     while !is_used(scene, &before) {
-        assert!(
-            started.elapsed() < WARM_WITHIN,
-            "the cache is not used again"
-        );
+        // A busy machine may miss the 5 ms that a look-up has, and then it is some seconds until the next try.
+        let minute = Duration::from_secs(60);
+        assert!(started.elapsed() < minute, "the cache is not used");
         scene.measured(|_| std::thread::sleep(Duration::from_secs(1)));
     }
+}
+
+/// Everything is asked of the cache again, and live counters are those of reports.
+fn came_back(scene: &mut Scene, measured: Measured) -> Measured {
+    until_used(scene);
     until_warm(scene);
     measured
 }

@@ -161,3 +161,34 @@ fn doctor_names_the_setting_by_which_a_commit_may_be_lost() {
     assert!(line.contains("ok"), "{says}");
     assert!(!says.contains("weir:weir"), "a password is shown: {says}");
 }
+
+/// A certificate for 127.0.0.1, its key, and the certificate that signed it.
+const TLS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../actors/stores/redis/tests/tls"
+);
+
+#[test]
+fn a_database_that_asks_for_tls_is_spoken_to_only_when_its_certificate_is_trusted() {
+    let _beside = beside_others();
+    let (certificate, key) = (
+        format!("--ssl-cert={TLS}/server.pem"),
+        format!("--ssl-key={TLS}/server.key"),
+    );
+    let server = Mariadb::start(Place::here(), &[&certificate, &key]);
+    execute(&server.url(), "ALTER USER 'weir'@'%' REQUIRE SSL");
+    let installation = Installation::new(&server.url());
+    let settings = std::fs::read_to_string(installation.settings()).unwrap();
+    let with_ca = |ca: &str| {
+        let settings = format!("{settings}ca = \"{ca}\"\n");
+        std::fs::write(installation.settings(), settings).unwrap();
+    };
+    assert!(installation.bad(&["migrate", "up"]).contains("denied"));
+    // It is signed by itself, and has signed nothing.
+    with_ca(&format!("{TLS}/server.pem"));
+    assert!(installation.bad(&["migrate", "up"]).contains("certificate"));
+    with_ca(&format!("{TLS}/ca.pem"));
+    installation.good(&["migrate", "up"]);
+    installation.serve().terminate();
+    assert!(installation.good(&["verify"]).contains("no violations"));
+}

@@ -135,8 +135,8 @@ async fn cache_and_store_tell_the_same() {
     for same in ["day", "campaign_id"] {
         assert_eq!(of_cache[same], of_store[same], "{same}");
     }
-    assert_eq!(of_cache["as_of"]["at"], of_store["as_of"]["at"]);
-    let next = |told: &Value| told["as_of"]["offsets"][0]["next_offset"].as_u64();
+    assert_eq!(of_cache["watermark"]["at"], of_store["watermark"]["at"]);
+    let next = |told: &Value| told["watermark"]["offsets"][0]["next_offset"].as_u64();
     assert!(next(&of_cache) <= next(&of_store), "{of_cache:#}");
 }
 
