@@ -340,7 +340,8 @@ impl TenantShell {
             .campaigns
             .checkpoints(&myself.get_cell(), self.folded_to, window)
             .await?;
-        let mut bytes = Vec::new();
+        // Fourteen bytes an entry: growing by halves would hold it twice.
+        let mut bytes = Vec::with_capacity(self.fold.state.uniqueness().len() * 14 + 32);
         self.fold
             .state
             .uniqueness()

@@ -2,11 +2,13 @@
 //!
 //! A click is unique when no *unique* click of the same visitor on the same offer lies in the 24 hours before:
 //! the window does not slide. Always true: the table holds at most its capacity; the oldest entry in log order
-//! goes first, and each that goes too early is counted.
+//! goes first, and each that goes too early is counted. The table holds only the entries' numbers, four bytes each: what
+//! they say stands in the queue once, so that four million take a little more than 100 MB.
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::VecDeque;
+use std::hash::Hasher;
 
+use hashbrown::HashTable;
 use siphasher::sip::SipHasher24;
 
 use crate::fact::{Decoder, Encoder, Malformed};
@@ -30,32 +32,38 @@ impl Fingerprint {
     }
 }
 
-/// A fingerprint is a hash already: it is its own table hash.
-#[derive(Debug, Default)]
-pub struct AlreadyHashed(u64);
+/// Entries in log order, with numbers that go on.
+#[derive(Debug, Clone, Default)]
+struct Queue {
+    entries: VecDeque<(Fingerprint, UnixMs)>,
+    /// Number of the first. Numbers begin again after 2³²: a queue is far shorter.
+    first: u32,
+}
 
-impl Hasher for AlreadyHashed {
-    fn finish(&self) -> u64 {
-        self.0
+impl Queue {
+    fn at(&self, number: u32) -> (Fingerprint, UnixMs) {
+        self.entries[number.wrapping_sub(self.first) as usize]
     }
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
+
+    /// Adds an entry; gives its number.
+    fn push(&mut self, entry: (Fingerprint, UnixMs)) -> u32 {
+        let number = self.first.wrapping_add(self.entries.len() as u32);
+        self.entries.push_back(entry);
+        number
     }
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
+
+    fn pop(&mut self) {
+        self.entries.pop_front();
+        self.first = self.first.wrapping_add(1);
     }
 }
 
 /// The unique clicks of the last 24 hours.
 #[derive(Debug, Clone)]
 pub struct Uniqueness {
-    /// When each fingerprint was last unique, and which entry of the queue says so.
-    by_fingerprint: HashMap<Fingerprint, (UnixMs, u64), BuildHasherDefault<AlreadyHashed>>,
-    in_order: VecDeque<(Fingerprint, UnixMs)>,
-    /// Number of the first entry of the queue.
-    first: u64,
+    /// The number of each fingerprint's latest entry; a fingerprint is a hash already.
+    latest: HashTable<u32>,
+    in_order: Queue,
     evicted: u64,
     capacity: u32,
 }
@@ -63,9 +71,8 @@ pub struct Uniqueness {
 impl Default for Uniqueness {
     fn default() -> Self {
         Self {
-            by_fingerprint: HashMap::default(),
-            in_order: VecDeque::new(),
-            first: 0,
+            latest: HashTable::new(),
+            in_order: Queue::default(),
             evicted: 0,
             capacity: crate::catalog::default_uniqueness_capacity(),
         }
@@ -79,9 +86,9 @@ impl Uniqueness {
         let [today, yesterday] = visitor.map(|v| Fingerprint::of(v, offer));
         self.forget(at);
         let is_seen = [today, yesterday].iter().any(|f| {
-            self.by_fingerprint
-                .get(f)
-                .is_some_and(|&(seen, _)| at.since(seen) < WINDOW_MS)
+            let (latest, queue) = (&self.latest, &self.in_order);
+            let seen = latest.find(f.0, |number| queue.at(*number).0 == *f);
+            seen.is_some_and(|number| at.since(queue.at(*number).1) < WINDOW_MS)
         });
         if is_seen {
             return false;
@@ -96,28 +103,33 @@ impl Uniqueness {
     }
 
     fn remember(&mut self, fingerprint: Fingerprint, at: UnixMs) {
-        let number = self.first + self.in_order.len() as u64;
-        self.by_fingerprint.insert(fingerprint, (at, number));
-        self.in_order.push_back((fingerprint, at));
+        let number = self.in_order.push((fingerprint, at));
+        let (latest, queue) = (&mut self.latest, &self.in_order);
+        let is_of = |number: &u32| queue.at(*number).0 == fingerprint;
+        match latest.find_mut(fingerprint.0, is_of) {
+            Some(latest) => *latest = number,
+            None => {
+                latest.insert_unique(fingerprint.0, number, |number| queue.at(*number).0.0);
+            }
+        }
     }
 
     fn forget(&mut self, at: UnixMs) {
-        while let Some(&(fingerprint, seen)) = self.in_order.front() {
+        while let Some(&(fingerprint, seen)) = self.in_order.entries.front() {
             let is_old = at.since(seen) >= WINDOW_MS;
-            if !is_old && self.in_order.len() < self.capacity.max(1) as usize {
+            if !is_old && self.in_order.entries.len() < self.capacity.max(1) as usize {
                 break;
             }
-            // A later entry of the same visitor makes this one void: it is not what the table says.
-            if self
-                .by_fingerprint
-                .get(&fingerprint)
-                .is_some_and(|e| e.1 == self.first)
+            // A later entry of the same visitor makes this one void: then the table names that one.
+            let first = self.in_order.first;
+            if let Ok(latest) = self
+                .latest
+                .find_entry(fingerprint.0, |number| *number == first)
             {
-                self.by_fingerprint.remove(&fingerprint);
+                latest.remove();
                 self.evicted += u64::from(!is_old);
             }
-            self.in_order.pop_front();
-            self.first += 1;
+            self.in_order.pop();
         }
     }
 
@@ -130,20 +142,20 @@ impl Uniqueness {
     /// Entries kept, void ones included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.in_order.len()
+        self.in_order.entries.len()
     }
 
     /// Whether nothing is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.in_order.is_empty()
+        self.in_order.entries.is_empty()
     }
 
     /// Writes the table for a checkpoint: capacity, evictions, then each entry in log order.
     pub fn write(&self, e: &mut Encoder<'_>) {
         e.varint(u64::from(self.capacity));
         e.varint(self.evicted);
-        for (fingerprint, at) in &self.in_order {
+        for (fingerprint, at) in &self.in_order.entries {
             e.raw(&fingerprint.0.to_le_bytes());
             e.varint(at.0);
         }
@@ -161,8 +173,8 @@ impl Uniqueness {
         };
         // Eight bytes of fingerprint and six of time: growing by halves would move millions of entries again and again.
         let about = d.0.len() / 14;
-        table.by_fingerprint.reserve(about);
-        table.in_order.reserve(about);
+        table.latest.reserve(about, |_| 0);
+        table.in_order.entries.reserve(about);
         while !d.is_empty() {
             let fingerprint = Fingerprint(u64::from_le_bytes(d.array()?));
             table.remember(fingerprint, UnixMs(d.varint()?));
@@ -225,5 +237,55 @@ mod tests {
             "both old entries went, the new one stays"
         );
         assert_eq!(table.evicted(), 0);
+    }
+
+    /// The same rules over a plain list, looked through from its end.
+    #[derive(Default)]
+    struct List {
+        entries: Vec<(Fingerprint, u64)>,
+        evicted: u64,
+    }
+
+    impl List {
+        fn judge(&mut self, visitor: [u64; 2], at: u64, capacity: usize) -> bool {
+            while let Some(&(oldest, seen)) = self.entries.first() {
+                let is_old = at.saturating_sub(seen) >= WINDOW_MS;
+                if !is_old && self.entries.len() < capacity {
+                    break;
+                }
+                self.entries.remove(0);
+                let is_void = self.entries.iter().any(|e| e.0 == oldest);
+                self.evicted += u64::from(!is_old && !is_void);
+            }
+            let prints = visitor.map(|v| Fingerprint::of(v, 1));
+            let latest = |f: &Fingerprint| self.entries.iter().rev().find(|e| e.0 == *f);
+            let is_seen = prints
+                .iter()
+                .filter_map(latest)
+                .any(|e| at.saturating_sub(e.1) < WINDOW_MS);
+            if !is_seen {
+                self.entries.push((prints[0], at));
+            }
+            !is_seen
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_table_says_what_a_plain_list_says(
+            clicks in proptest::collection::vec((0_u64..30, 0_u64..40 * HOUR), 1..400),
+            capacity in 1_usize..24,
+        ) {
+            let (mut table, mut list) = (Uniqueness::default(), List::default());
+            table.set_capacity(capacity as u32);
+            // Numbers that are about to begin again.
+            table.in_order.first = u32::MAX - 50;
+            for (visitor, at) in clicks {
+                let visitor = [visitor, visitor + 1];
+                let expect = list.judge(visitor, at, capacity);
+                proptest::prop_assert_eq!(table.judge(visitor, 1, UnixMs(at)), expect);
+            }
+            proptest::prop_assert_eq!((table.len(), table.evicted()), (list.entries.len(), list.evicted));
+        }
     }
 }

@@ -44,10 +44,10 @@ async fn persist(connections: &Connections, commit: &Arc<Commit>) -> Result<(), 
     let mut tries = 0;
     loop {
         tries += 1;
-        let (is_repeated, commit) = (tries > 1, Arc::clone(commit));
+        let commit = Arc::clone(commit);
         let result = connections
             .with(COMMIT_WITHIN, move |c| {
-                Box::pin(async move { apply(c, &commit, is_repeated).await })
+                Box::pin(async move { apply(c, &commit).await })
             })
             .await;
         match result {
@@ -68,11 +68,7 @@ fn may_pass(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
         .is_some_and(is_passing)
 }
 
-async fn apply(
-    connection: &mut Conn,
-    commit: &Commit,
-    is_repeated: bool,
-) -> Result<(), StoreError> {
+async fn apply(connection: &mut Conn, commit: &Commit) -> Result<(), StoreError> {
     let mut transaction = connection
         .start_transaction(read_committed())
         .await
@@ -81,7 +77,8 @@ async fn apply(
         if advance(&mut transaction, step, commit.newest_at).await? {
             continue;
         }
-        if is_repeated && was_committed(&mut transaction, commit).await? {
+        // The epoch is this run's alone, so nobody else can have come there: an earlier try whose end nobody heard of.
+        if was_committed(&mut transaction, commit).await? {
             return transaction.rollback().await.map_err(unavailable);
         }
         return Err(StoreError::Fenced {
