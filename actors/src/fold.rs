@@ -90,7 +90,7 @@ impl Actor for FoldActor {
         let catalogs = catalogs(&args).await?;
         shared
             .progress
-            .begin(offsets(&partitions, |p| p.next_offset));
+            .begin(offsets(&partitions, |p| p.next_offset).0);
         let mut state = FoldState {
             partitions,
             catalogs,
@@ -207,10 +207,10 @@ impl FoldState {
         credits: Arc<Semaphore>,
     ) -> Result<ActorRef<ReaderMsg>, ActorProcessingErr> {
         let shared = &self.args.shared;
-        let from = Cursors(offsets(&self.partitions, |p| p.refold_from));
+        let from = offsets(&self.partitions, |p| p.refold_from);
         let args = ReaderArgs {
             reader: shared.ports.journal.read_from(from)?,
-            stored: offsets(&self.partitions, |p| p.next_offset),
+            stored: offsets(&self.partitions, |p| p.next_offset).0,
             fold: myself.clone(),
             projection: self.projection.clone(),
             credits,
@@ -269,13 +269,6 @@ async fn catalogs(args: &FoldArgs) -> Result<BTreeMap<TenantId, AsOf>, ActorProc
     Ok(catalogs)
 }
 
-fn offsets(
-    partitions: &[PartitionState],
-    of: impl Fn(&PartitionState) -> u64,
-) -> [u64; PARTITIONS as usize] {
-    let mut offsets = [0; PARTITIONS as usize];
-    for partition in partitions {
-        offsets[usize::from(partition.partition)] = of(partition);
-    }
-    offsets
+fn offsets(partitions: &[PartitionState], of: impl Fn(&PartitionState) -> u64) -> Cursors {
+    partitions.iter().map(|p| (p.partition, of(p))).collect()
 }

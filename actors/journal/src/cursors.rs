@@ -55,3 +55,17 @@ impl Cursors {
         position.seq < self.0[usize::from(position.partition)]
     }
 }
+
+impl FromIterator<(u16, u64)> for Cursors {
+    /// The next fact of each partition; those that are not named are wanted from the first. A partition that there is
+    /// not is passed over.
+    fn from_iter<T: IntoIterator<Item = (u16, u64)>>(nexts: T) -> Self {
+        let mut cursors = Self::START;
+        for (partition, next) in nexts {
+            if let Some(cursor) = cursors.0.get_mut(usize::from(partition)) {
+                *cursor = next;
+            }
+        }
+        cursors
+    }
+}

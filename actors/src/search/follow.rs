@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use weir_engine::ids::{PARTITIONS, UnixMs};
+use weir_engine::ids::UnixMs;
 use weir_engine::ports::{Generation, Watermark};
 use weir_journal::{Batch, Cursors, Journal, ReadError, Reader};
 
-use super::indexer::{Indexer, Step, Trouble, cursors_of};
+use super::indexer::{Indexer, Step, Trouble};
 use super::pace::Pace;
 use super::{SearchOptions, SearchPorts};
 use crate::ports::Clock;
@@ -183,9 +183,12 @@ impl Follow {
         let index = &self.ports.index;
         let live = index.live().await?;
         let at = index.cursor(live).await?;
-        let is_ahead = at
-            .as_ref()
-            .is_some_and(|w| !self.journal.end().reaches(&cursors_of(w)));
+        let is_ahead = at.as_ref().is_some_and(|w| {
+            !self
+                .journal
+                .end()
+                .reaches(&w.offsets.iter().copied().collect())
+        });
         if !is_ahead {
             return Ok((live, at, false));
         }
@@ -286,12 +289,8 @@ impl Walk {
         loop {
             match self.follow.ports.ledger.offsets().await {
                 Ok(partitions) => {
-                    let mut stored = Cursors([0; PARTITIONS as usize]);
-                    for partition in partitions {
-                        if let Some(cursor) = stored.0.get_mut(usize::from(partition.partition)) {
-                            *cursor = partition.next_offset;
-                        }
-                    }
+                    let offsets = partitions.iter().map(|p| (p.partition, p.next_offset));
+                    let stored: Cursors = offsets.collect();
                     if stored.reaches(&batch.after()) {
                         return Ok(stored);
                     }

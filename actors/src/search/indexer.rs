@@ -95,7 +95,7 @@ impl Indexer {
         Self {
             ports,
             generation,
-            cursors: at.map_or(Cursors::START, cursors_of),
+            cursors: at.map_or(Cursors::START, |w| w.offsets.iter().copied().collect()),
             newest_at: at.map_or(UnixMs(0), |w| w.at),
             pace,
             has_cursor: at.is_some(),
@@ -196,17 +196,6 @@ impl Indexer {
         self.pace.succeeded();
         Ok(())
     }
-}
-
-/// The next fact of each partition, of a watermark.
-pub(crate) fn cursors_of(watermark: &Watermark) -> Cursors {
-    let mut cursors = Cursors::START;
-    for &(partition, offset) in &watermark.offsets {
-        if let Some(cursor) = cursors.0.get_mut(usize::from(partition)) {
-            *cursor = offset;
-        }
-    }
-    cursors
 }
 
 fn dead_letter(document: &Document, reason: String) -> DeadLetter {

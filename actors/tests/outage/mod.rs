@@ -9,7 +9,6 @@ use weir_engine::catalog::EntityKind;
 use weir_engine::ids::TenantId;
 use weir_engine::judge::{Outcome, Verdict};
 use weir_engine::ports::{CatalogStore, LedgerStore, ReportStore};
-use weir_journal::Cursors;
 
 const TENANT: TenantId = TenantId(1);
 
@@ -132,10 +131,8 @@ async fn a_log_that_is_older_than_the_books_is_not_gone_on_with_though_the_store
 
 /// What a node copies beside the log.
 async fn known(world: &World) -> Known {
-    let mut offsets = Cursors::START;
-    for partition in world.store().offsets().await.unwrap() {
-        offsets.0[usize::from(partition.partition)] = partition.next_offset;
-    }
+    let partitions = world.store().offsets().await.unwrap().into_iter();
+    let offsets = partitions.map(|p| (p.partition, p.next_offset)).collect();
     let entities = world.store().entities().await.unwrap();
     assert!(
         entities

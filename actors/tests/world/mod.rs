@@ -111,13 +111,13 @@ impl World {
 
     async fn open(&self, is_store_away: bool) -> (Ports, Arc<Embedded>, Arc<FakeAway>) {
         let store = Arc::new(Embedded::open(self.folder.path().join("state.db")).unwrap());
-        let mut must_reach = Cursors::START;
-        for partition in store.offsets().await.unwrap() {
-            must_reach.0[usize::from(partition.partition)] = partition.next_offset;
-        }
-        if is_store_away {
-            must_reach = Cursors::START;
-        }
+        let must_reach = match is_store_away {
+            true => Cursors::START,
+            false => {
+                let partitions = store.offsets().await.unwrap().into_iter();
+                partitions.map(|p| (p.partition, p.next_offset)).collect()
+            }
+        };
         let journal = Journal::open(
             self.folder.path(),
             &weir_journal::Options {

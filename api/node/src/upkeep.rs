@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use weir_actors::Mesh;
-use weir_engine::ids::PARTITIONS;
 use weir_engine::ports::{PartitionState, SearchIndex};
 use weir_journal::{Cursors, Journal, Removed};
 
@@ -115,13 +114,7 @@ impl Stores {
         if let Some(index) = &self.index {
             let live = index.live().await?;
             let cursor = index.cursor(live).await?.unwrap_or_default();
-            let mut indexed = Cursors::START;
-            for (partition, next) in cursor.offsets {
-                if let Some(indexed) = indexed.0.get_mut(usize::from(partition)) {
-                    *indexed = next;
-                }
-            }
-            passed = passed.nearest(&indexed);
+            passed = passed.nearest(&cursor.offsets.into_iter().collect());
         }
         Ok(journal.remove_before(passed, age)?)
     }
@@ -129,12 +122,8 @@ impl Stores {
 
 /// What nobody reads again: the next start refolds from the last checkpoints on.
 fn passed(partitions: &[PartitionState]) -> Cursors {
-    let mut cursors = [0; PARTITIONS as usize];
-    for partition in partitions {
-        let read_again = partition.refold_from.min(partition.next_offset);
-        cursors[usize::from(partition.partition)] = read_again;
-    }
-    Cursors(cursors)
+    let read_again = |p: &PartitionState| (p.partition, p.refold_from.min(p.next_offset));
+    partitions.iter().map(read_again).collect()
 }
 
 #[cfg(test)]

@@ -18,7 +18,6 @@ use anyhow::Context;
 use tokio::runtime::Handle;
 use weir_actors::Known;
 use weir_embedded::{Embedded, Snapshot};
-use weir_engine::ids::PARTITIONS;
 use weir_engine::ports::{CatalogStore, LedgerStore, PartitionState, ReportStore, StoreError};
 use weir_engine::secrets::MasterSecret;
 use weir_journal::Cursors;
@@ -354,9 +353,6 @@ fn wait_behind(
 
 /// The next fact wanted of each partition.
 pub fn cursors(partitions: &[PartitionState]) -> Cursors {
-    let mut cursors = [0; PARTITIONS as usize];
-    for partition in partitions {
-        cursors[usize::from(partition.partition)] = partition.next_offset;
-    }
-    Cursors(cursors)
+    let offsets = partitions.iter().map(|p| (p.partition, p.next_offset));
+    offsets.collect()
 }
