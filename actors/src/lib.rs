@@ -42,7 +42,7 @@ pub use self::replay::{Replay, ReplayError, Replayed, replay};
 pub use self::routes::{PublishedKey, PublishedTenant, Route, Routes};
 pub use self::search::{
     DeadLetter, DeadLetters, RebuildError, RebuildNews, RebuildOptions, Rebuilt, SearchFollower,
-    SearchOptions, SearchPorts, SearchStatus, rebuild,
+    SearchOptions, SearchPorts, SearchStatus, rebuild, unique_clicks,
 };
 pub use self::tenant::{Accepted, SetStatusError};
 pub use self::verdicts::{TooManyWaiting, Verdicts, Waiting};

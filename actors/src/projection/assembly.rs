@@ -8,11 +8,11 @@ use std::hash::BuildHasherDefault;
 
 use weir_engine::caps::Place;
 use weir_engine::catalog::EntityKey;
-use weir_engine::ids::{ConversionId, Position, TenantId};
+use weir_engine::ids::{ConversionId, TenantId};
 use weir_engine::judge::{Conversion, Judged, JudgedConversion, Judgement, StatusChange};
 use weir_engine::ports::{
     ActorKey, Advance, CapCounter, Checkpoint, Commit, EntityRow, PartitionState, StatusRow,
-    UNIQUE_BLOCK, UniqueBlock, VerdictRow,
+    UNIQUE_BLOCK, UniqueBlock, UniqueClicks, VerdictRow,
 };
 use weir_engine::rollup::{RollupDelta, RollupKey};
 
@@ -68,7 +68,7 @@ pub(crate) struct Assembly {
     partitions: BTreeMap<u16, PartitionState>,
     next: u64,
     open: BTreeMap<u64, OpenWindow>,
-    blocks: BTreeMap<(u16, u64), Vec<u8>>,
+    unique: UniqueClicks,
     gathered: Gathered,
 }
 
@@ -78,12 +78,11 @@ impl Assembly {
         partitions: &[PartitionState],
         blocks: impl IntoIterator<Item = UniqueBlock>,
     ) -> Self {
-        let blocks = blocks.into_iter().map(|b| ((b.partition, b.block), b.bits));
         Self {
             partitions: partitions.iter().map(|p| (p.partition, *p)).collect(),
             next: 1,
             open: BTreeMap::new(),
-            blocks: blocks.collect(),
+            unique: blocks.into_iter().collect(),
             gathered: Gathered::default(),
         }
     }
@@ -159,15 +158,9 @@ impl Assembly {
         let mut touched = Vec::new();
         for (&partition, &(from, to)) in &ready.steps {
             for block in from / UNIQUE_BLOCK..=to.saturating_sub(1) / UNIQUE_BLOCK {
-                if let Some(bits) = self.blocks.get(&(partition, block)) {
-                    touched.push(UniqueBlock {
-                        partition,
-                        block,
-                        bits: bits.clone(),
-                    });
-                }
+                touched.extend(self.unique.block(partition, block));
                 if (block + 1) * UNIQUE_BLOCK <= to {
-                    self.blocks.remove(&(partition, block));
+                    self.unique.forget(partition, block);
                 }
             }
         }
@@ -201,7 +194,7 @@ impl Assembly {
         let tenant = effects.tenant;
         for judged in effects.judged.iter().skip(effects.refolded) {
             if matches!(&judged.judgement, Judgement::Click(c) if c.is_unique) {
-                self.mark_unique(judged.position);
+                self.unique.mark(judged.position);
             }
             self.gathered.add_judged(judged);
         }
@@ -216,16 +209,6 @@ impl Assembly {
                 .checkpoints
                 .insert(checkpoint.actor, checkpoint);
         }
-    }
-
-    fn mark_unique(&mut self, position: Position) {
-        let (block, bit) = (position.seq / UNIQUE_BLOCK, position.seq % UNIQUE_BLOCK);
-        let bits = self.blocks.entry((position.partition, block)).or_default();
-        let byte = (bit / 8) as usize;
-        if bits.len() <= byte {
-            bits.resize(byte + 1, 0);
-        }
-        bits[byte] |= 1 << (bit % 8);
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn documents<'a>(
 ) -> Made {
     let mut made = Made::default();
     for logged in facts.filter(|l| l.record.kind == Kind::Clicked.code()) {
-        match click_document(&logged, judgements.is_unique(logged.position)) {
+        match click_document(&logged, judgements.unique.contains(logged.position)) {
             Ok(click) => made.documents.push(Document::Click(Box::new(click))),
             Err(_) => made.unreadable += 1,
         }
@@ -97,7 +97,7 @@ mod tests {
     fn clicks_become_documents_and_are_unique_as_the_store_says() {
         let open = open_part();
         let mut judgements = Judgements::default();
-        judgements.mark_unique(Position {
+        judgements.unique.mark(Position {
             partition: 3,
             seq: 20_001,
         });

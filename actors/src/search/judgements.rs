@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use weir_engine::fact::Kind;
-use weir_engine::ids::{ConversionId, PARTITIONS, Position, TenantId, partition_of};
+use weir_engine::ids::{ConversionId, PARTITIONS, TenantId, partition_of};
 use weir_engine::judge::Conversion;
-use weir_engine::ports::{Found, UNIQUE_BLOCK};
+use weir_engine::ports::{Found, LedgerStore, StoreError, UniqueClicks};
 use weir_engine::record::OwnedRecord;
 use weir_journal::{Batch, Cursors};
 
@@ -25,7 +25,7 @@ pub(crate) struct Changed {
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Judgements {
-    unique: BTreeMap<(u16, u64), Vec<u8>>,
+    pub(crate) unique: UniqueClicks,
     pub(crate) changed: BTreeMap<(TenantId, ConversionId), Changed>,
 }
 
@@ -37,15 +37,10 @@ impl Judgements {
         limit: &Cursors,
     ) -> Result<Self, Trouble> {
         let (from, to) = (batch.before(), batch.after().nearest(limit));
-        let mut judgements = Self::default();
-        for partition in 0..PARTITIONS {
-            let (from, to) = (from.0[usize::from(partition)], to.0[usize::from(partition)]);
-            if from < to {
-                let blocks = ports.ledger.unique_blocks(partition, from, to).await?;
-                let placed = blocks.into_iter().map(|b| ((b.partition, b.block), b.bits));
-                judgements.unique.extend(placed);
-            }
-        }
+        let mut judgements = Self {
+            unique: unique_clicks(ports.ledger.as_ref(), &from, &to).await?,
+            ..Self::default()
+        };
         let makes_conversions = |kind| {
             kind == Kind::ConversionReceived.code() || kind == Kind::ConversionStatusChanged.code()
         };
@@ -106,20 +101,23 @@ impl Judgements {
         }
         Ok(())
     }
+}
 
-    /// Whether the fact at `position` is a unique click.
-    pub(crate) fn is_unique(&self, position: Position) -> bool {
-        let (block, bit) = (position.seq / UNIQUE_BLOCK, position.seq % UNIQUE_BLOCK);
-        let bits = self.unique.get(&(position.partition, block));
-        let byte = bits.and_then(|bits| bits.get((bit / 8) as usize));
-        byte.is_some_and(|byte| byte >> (bit % 8) & 1 == 1)
+/// The unique clicks among the facts `from..to` of all partitions, with others of their blocks.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn unique_clicks(
+    ledger: &dyn LedgerStore,
+    from: &Cursors,
+    to: &Cursors,
+) -> Result<UniqueClicks, StoreError> {
+    let mut unique = UniqueClicks::default();
+    for partition in 0..PARTITIONS {
+        let (from, to) = (from.0[usize::from(partition)], to.0[usize::from(partition)]);
+        if from < to {
+            unique.extend(ledger.unique_blocks(partition, from, to).await?);
+        }
     }
-
-    #[cfg(test)]
-    pub(crate) fn mark_unique(&mut self, position: Position) {
-        let (block, bit) = (position.seq / UNIQUE_BLOCK, position.seq % UNIQUE_BLOCK);
-        let bits = self.unique.entry((position.partition, block)).or_default();
-        bits.resize(bits.len().max((bit / 8) as usize + 1), 0);
-        bits[(bit / 8) as usize] |= 1 << (bit % 8);
-    }
+    Ok(unique)
 }

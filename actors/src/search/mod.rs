@@ -27,6 +27,7 @@ use weir_engine::ports::{ClickLookup, LedgerStore, SearchIndex};
 use weir_engine::search::DocumentKind;
 
 pub use self::follow::{SearchFollower, SearchStatus};
+pub use self::judgements::unique_clicks;
 pub use self::rebuild::{RebuildError, RebuildNews, RebuildOptions, Rebuilt, rebuild};
 
 /// A document that the index will never take.

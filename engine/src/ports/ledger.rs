@@ -1,5 +1,7 @@
 //! The transaction: everything that follows from a stretch of the log, and how far it has come.
 
+use std::collections::BTreeMap;
+
 use super::PortFuture;
 use crate::caps::Place;
 use crate::catalog::{Change, EntityKey};
@@ -139,6 +141,69 @@ pub struct UniqueBlock {
     pub block: u64,
     /// The whole block so far; trailing zero bytes may be left out.
     pub bits: Vec<u8>,
+}
+
+/// Unique clicks of several [`UniqueBlock`]s.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UniqueClicks(BTreeMap<(u16, u64), Vec<u8>>);
+
+impl UniqueClicks {
+    /// Whether the fact at `position` is a unique click of these blocks.
+    #[must_use]
+    pub fn contains(&self, position: Position) -> bool {
+        let (block, byte, bit) = place_of(position.seq);
+        let bits = self.0.get(&(position.partition, block));
+        bits.and_then(|bits| bits.get(byte))
+            .is_some_and(|byte| byte & bit != 0)
+    }
+
+    /// The fact at `position` is a unique click.
+    pub fn mark(&mut self, position: Position) {
+        let (block, byte, bit) = place_of(position.seq);
+        let bits = self.0.entry((position.partition, block)).or_default();
+        if bits.len() <= byte {
+            bits.resize(byte + 1, 0);
+        }
+        bits[byte] |= bit;
+    }
+
+    /// A block, where there are unique clicks of it.
+    #[must_use]
+    pub fn block(&self, partition: u16, block: u64) -> Option<UniqueBlock> {
+        let bits = self.0.get(&(partition, block))?.clone();
+        Some(UniqueBlock {
+            partition,
+            block,
+            bits,
+        })
+    }
+
+    /// Forgets a block.
+    pub fn forget(&mut self, partition: u16, block: u64) {
+        self.0.remove(&(partition, block));
+    }
+}
+
+impl Extend<UniqueBlock> for UniqueClicks {
+    fn extend<T: IntoIterator<Item = UniqueBlock>>(&mut self, blocks: T) {
+        let blocks = blocks.into_iter();
+        self.0
+            .extend(blocks.map(|b| ((b.partition, b.block), b.bits)));
+    }
+}
+
+impl FromIterator<UniqueBlock> for UniqueClicks {
+    fn from_iter<T: IntoIterator<Item = UniqueBlock>>(blocks: T) -> Self {
+        let mut clicks = Self::default();
+        clicks.extend(blocks);
+        clicks
+    }
+}
+
+/// Where a fact stands: its block, the byte in it, and the bit in that.
+fn place_of(seq: u64) -> (u64, usize, u8) {
+    let place = seq % UNIQUE_BLOCK;
+    (seq / UNIQUE_BLOCK, (place / 8) as usize, 1 << (place % 8))
 }
 
 /// Which actor's state a checkpoint holds.

@@ -26,7 +26,8 @@ mod search;
 pub use self::counters::{CacheError, LocalCounters, LocalLimits, RateLimits, SharedCounters};
 pub use self::ledger::{
     ActorKey, Advance, CapCounter, CatalogStore, Checkpoint, Commit, EntityRow, JudgedRange,
-    LedgerStore, PartitionState, StatusRow, StoreError, UNIQUE_BLOCK, UniqueBlock, VerdictRow,
+    LedgerStore, PartitionState, StatusRow, StoreError, UNIQUE_BLOCK, UniqueBlock, UniqueClicks,
+    VerdictRow,
 };
 pub use self::log::{Append, AppendError, ClickLookup, Found, LookupError};
 pub use self::reports::{

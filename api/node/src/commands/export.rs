@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use weir_engine::fact::{Fact, Kind, Malformed};
-use weir_engine::ids::{PARTITIONS, TenantId, UnixMs};
-use weir_engine::ports::{LedgerStore, UNIQUE_BLOCK};
+use weir_engine::ids::{TenantId, UnixMs};
+use weir_engine::ports::{LedgerStore, UniqueClicks};
 use weir_engine::record::Logged;
 use weir_journal::{Cursors, StoredLog};
 
@@ -160,7 +160,7 @@ impl<W: Write> Printer<W> {
 /// What the store says of the facts of a batch.
 #[derive(Default)]
 struct Judged {
-    unique: BTreeMap<(u16, u64), Vec<u8>>,
+    unique: UniqueClicks,
     verdicts: BTreeMap<(u16, u64), facts_json::StoredVerdict>,
 }
 
@@ -171,18 +171,10 @@ impl Judged {
         after: &Cursors,
         batch: &weir_journal::Batch,
     ) -> anyhow::Result<Self> {
-        let mut judged = Self::default();
-        for partition in 0..PARTITIONS {
-            let (from, to) = (
-                before.0[usize::from(partition)],
-                after.0[usize::from(partition)],
-            );
-            if from < to {
-                for block in store.unique_blocks(partition, from, to).await? {
-                    judged.unique.insert((partition, block.block), block.bits);
-                }
-            }
-        }
+        let mut judged = Self {
+            unique: weir_actors::unique_clicks(store, before, after).await?,
+            ..Self::default()
+        };
         let is_conversion = |l: &Logged<'_>| l.record.kind == Kind::ConversionReceived.code();
         let tenants: std::collections::BTreeSet<TenantId> = batch
             .iter()
@@ -213,7 +205,7 @@ impl Judged {
         let place = (logged.position.partition, logged.position.seq);
         match read {
             Ok(Fact::Clicked(click)) => {
-                facts_json::click_judged(logged, click, self.is_unique(place), out)
+                facts_json::click_judged(logged, click, self.unique.contains(logged.position), out)
             }
             Ok(Fact::ConversionReceived(_)) => match self.verdicts.get(&place) {
                 Some(verdict) => facts_json::conversion_judged(logged, verdict, out),
@@ -221,12 +213,5 @@ impl Judged {
             },
             _ => Ok(()),
         }
-    }
-
-    fn is_unique(&self, (partition, seq): (u16, u64)) -> bool {
-        let (block, bit) = (seq / UNIQUE_BLOCK, seq % UNIQUE_BLOCK);
-        let bits = self.unique.get(&(partition, block));
-        let byte = bits.and_then(|bits| bits.get((bit / 8) as usize));
-        byte.is_some_and(|byte| byte >> (bit % 8) & 1 == 1)
     }
 }

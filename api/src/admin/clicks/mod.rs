@@ -11,7 +11,7 @@ use poem_openapi::payload::Json;
 use weir_engine::click_id::ClickId;
 use weir_engine::fact::{ClickCore, ClickDetail, ClickPrivate};
 use weir_engine::ids::{Position, TenantId};
-use weir_engine::ports::{Found, UNIQUE_BLOCK};
+use weir_engine::ports::{Found, UniqueClicks};
 use weir_engine::secrets::MasterSecret;
 
 use self::explain::Explanation;
@@ -89,14 +89,8 @@ impl ClicksApi {
             .ledger
             .unique_blocks(at.partition, at.seq, at.seq + 1)
             .await;
-        let blocks = blocks.map_err(not_readable)?;
-        let bit = (at.seq % UNIQUE_BLOCK) as usize;
-        let block = blocks.iter().find(|b| b.block == at.seq / UNIQUE_BLOCK);
-        let byte = block
-            .and_then(|b| b.bits.get(bit / 8))
-            .copied()
-            .unwrap_or(0);
-        Ok(Some(byte >> (bit % 8) & 1 == 1))
+        let unique: UniqueClicks = blocks.map_err(not_readable)?.into_iter().collect();
+        Ok(Some(unique.contains(at)))
     }
 }
 
